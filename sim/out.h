@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * out.h - results that appear whole or not at all, and progress on stderr
+ *
+ * A result directory is built under a temporary name beside its final one,
+ * synced, and renamed.  A single file likewise.
+ */
+#ifndef GS_OUT_H
+#define GS_OUT_H
+
+#include "sim/base.h"
+
+struct gs_outdir;
+
+/* Begin directory @path (parents are made).  NULL on error (said already). */
+struct gs_outdir *gs_outdir_begin(const char *path);
+/* Open a file in it for writing; closed by commit or abort.  NULL on error. */
+FILE *gs_outdir_file(struct gs_outdir *d, const char *name);
+/* Sync and rename; replaces an earlier result of ours.  0 or -errno (said). */
+int gs_outdir_commit(struct gs_outdir *d);
+void gs_outdir_abort(struct gs_outdir *d);
+
+/* Whole-file replacement: write @len bytes to @path by way of a temporary. */
+int gs_write_file(const char *path, const void *data, size_t len);
+
+/* A progress bar on a terminal, a line every few seconds otherwise. */
+struct gs_progress {
+	const char *what;
+	u64 total, done;
+	u64 start_ns, shown_ns;	/* private */
+	bool tty;
+};
+void gs_progress_begin(struct gs_progress *p, const char *what, u64 total);
+void gs_progress_update(struct gs_progress *p, u64 done);
+void gs_progress_end(struct gs_progress *p);
+
+#endif
