@@ -4,54 +4,67 @@
 CC      := gcc
 BUILD   := build$(if $(SAN),/san)$(if $(filter clang%,$(notdir $(CC))),/clang)
 PREFIX  ?= /usr/local
+DEMO    ?= results/demo
 Q       := $(if $(V),,@)
-FOLDERS := kernel-core kernel-core/port/user sim traces models
-PKGS    := yaml-0.1 libzstd gsl libxxhash
-NOPKG   := help clean deps lint-layers
+ifeq ($(MAKELEVEL)$(findstring j,$(firstword -$(MAKEFLAGS))),0)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
 
-.DEFAULT_GOAL := all
+PKGS    := yaml-0.1 libzstd gsl libxxhash yajl
+DEB_yaml-0.1 := libyaml-dev
+DEB_libzstd  := libzstd-dev
+DEB_gsl      := libgsl-dev
+DEB_libxxhash := libxxhash-dev
+DEB_yajl     := libyajl-dev
 
 WARN    := -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-OPT     := -O2 -g
 SANFLAGS := $(if $(SAN),-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-CFLAGS  := -std=gnu11 $(WARN) $(OPT) $(SANFLAGS) $(EXTRA_CFLAGS)
+CFLAGS  := -std=gnu11 $(WARN) -O2 -g $(SANFLAGS) $(EXTRA_CFLAGS)
 CPPFLAGS := -I. -Ikernel-core -Ikernel-core/port/user -MMD -MP
-VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 # the core sees no libc, no float, no large frame
 COREFLAGS := -ffreestanding -nostdinc -mgeneral-regs-only -Wframe-larger-than=1024 -Werror=implicit-function-declaration
-LDLIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm -lpthread
+LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lm -lpthread
 
-srcs  = $(sort $(wildcard $(1)/*.c))
-objs  = $(patsubst %.c,$(BUILD)/%.o,$(call srcs,$(1)))
+objs      = $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard $(1)/*.c)))
 CORE_OBJS := $(call objs,kernel-core)
 PORT_OBJS := $(call objs,kernel-core/port/user)
-SIM_OBJS  := $(filter-out $(BUILD)/sim/main.o,$(call objs,sim))
+MAIN_OBJS := $(filter $(BUILD)/sim/main%,$(call objs,sim))
+SIM_OBJS  := $(filter-out $(MAIN_OBJS),$(call objs,sim))
 TR_OBJS   := $(call objs,traces)
 MOD_OBJS  := $(call objs,models)
-LIBS := $(BUILD)/models.a $(BUILD)/traces.a $(BUILD)/sim.a $(BUILD)/core.a $(BUILD)/port.a
-TESTS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard */test/test_*.c)))
+LIBS    := $(addprefix $(BUILD)/,models.a traces.a sim.a core.a port.a)
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard */test/test_*.c)))
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard */test/bench_*.c)))
 
-.PHONY: all help
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
 all: $(BUILD)/gmemsim ## build build/gmemsim (the default)
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BUILD)/gmemsim: $(BUILD)/sim/main.o $(LIBS)
+deps: ## install the Debian packages that building, testing and plotting need
+	@scripts/deps.sh build plot test
+
+# ---- building ---------------------------------------------------------------
+
+$(BUILD)/gmemsim: $(MAIN_OBJS) $(LIBS)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(CFLAGS) -o $@ $(BUILD)/sim/main.o -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $(MAIN_OBJS) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
 
 $(BUILD)/core.a: $(CORE_OBJS)
 $(BUILD)/port.a: $(PORT_OBJS)
 $(BUILD)/sim.a: $(SIM_OBJS)
 $(BUILD)/traces.a: $(TR_OBJS)
 $(BUILD)/models.a: $(MOD_OBJS)
-%.a:
+$(LIBS):
 	@mkdir -p $(@D)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(CORE_OBJS): CFLAGS += $(COREFLAGS)
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c | $(BUILD)/.packages
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -60,5 +73,80 @@ $(BUILD)/%: $(BUILD)/%.o $(LIBS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group -lcmocka $(LDLIBS)
 
-.PRECIOUS: $(BUILD)/%.o
+$(BUILD)/.packages:
+	@mkdir -p $(@D)
+	@for c in $(CC) pkg-config; do command -v $$c >/dev/null || { echo "make: $$c is missing: apt-get install $$c" >&2; exit 1; }; done
+	@$(foreach p,$(PKGS),pkg-config --exists $(p) || { echo "make: $(p) is missing: apt-get install $(DEB_$(p))" >&2; exit 1; };)
+	@touch $@
+
+# The version is known to one object; the header changes only when the version does.
+$(BUILD)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@scripts/version.sh >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+$(BUILD)/sim/version.o: CPPFLAGS += -I$(BUILD)/gen
+$(BUILD)/sim/version.o: $(BUILD)/gen/version.h
+
+programs: $(BUILD)/gmemsim $(TESTS) $(BENCHES)
+
+# ---- testing: test-all.sh runs what it is told, counts, and repeats what failed ---
+
+test: ## build with sanitizers and run all tests
+	@scripts/deps.sh build plot test
+	@scripts/test-all.sh tests
+
+check: ## test + lint + golden + determinism
+	@scripts/deps.sh build plot test
+	@scripts/test-all.sh tests $(LINTS) golden determinism
+
+LINTS := lint-layers lint-core lint-format lint-gcc lint-clang lint-scripts
+lint: $(LINTS) ## layers, purity of the core, format, warnings of gcc and clang, scripts
+lint-layers:
+	@scripts/check-layers.sh
+lint-core:
+	@scripts/check-core.sh
+lint-format:
+	@scripts/check-format.sh
+lint-gcc lint-clang:
+	@$(MAKE) --no-print-directory SAN= CC=$(@:lint-%=%) programs
+lint-scripts:
+	@for f in scripts/*.sh */test/*.sh .ci/run; do bash -n "$$f" || exit 1; done
+	@PYTHONPYCACHEPREFIX=build/pycache python3 -m py_compile $(wildcard scripts/*.py */test/*.py traces/sample/*.py)
+
+golden: lint-gcc ## small runs against results/golden, byte for byte
+	@scripts/golden.sh check build/gmemsim
+golden-update: all ## accept what the small runs say now (a commit of its own)
+	@scripts/golden.sh update build/gmemsim
+determinism: lint-gcc lint-clang ## two runs, and gcc against clang, byte-identical
+	@scripts/golden.sh compare build/gmemsim build/gmemsim
+	@scripts/golden.sh compare build/gmemsim build/clang/gmemsim
+
+bench: all $(BENCHES) ## measure; appends to results/bench.csv
+	@scripts/bench.sh $(BENCHES)
+
+# ---- using --------------------------------------------------------------------
+
+demo: ## build, sweep HBM sizes on a recorded GPT-2 training, plot
+	@scripts/deps.sh build plot
+	@$(MAKE) --no-print-directory all
+	@scripts/demo.sh $(DEMO)
+
+plots: ## draw the demo's pictures again
+	@scripts/plot.sh $(DEMO)
+
+kmod: ## compile kernel-core as gmem.ko against the installed kernel headers
+	@scripts/kmod.sh
+
+kmod-test validate:
+	@echo "make $@: comes with a later version" >&2; exit 2
+
+install: all ## PREFIX=/usr/local
+	install -D -m 755 build/gmemsim $(DESTDIR)$(PREFIX)/bin/gmemsim
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/gmemsim
+
+clean: ## remove build/
+	rm -rf build
+
+FORCE:
+.PHONY: all help deps programs test check lint $(LINTS) golden golden-update determinism bench demo plots kmod kmod-test validate install uninstall clean FORCE
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# deps.sh GROUP... - install the Debian packages of the groups that are missing
+#   build  compiler and libraries     plot  gnuplot and a font
+#   test   test library, second compiler, kernel headers, Python
+# Does nothing, and needs no root, when all are there.
+set -eu
+
+build='gcc libc6-dev pkg-config libyaml-dev libzstd-dev libgsl-dev libxxhash-dev libyajl-dev'
+plot='gnuplot-nox fonts-dejavu-core'
+test='libcmocka-dev clang clang-format libclang-rt-14-dev linux-headers-amd64 python3'
+
+want=
+for group in "$@"; do
+	case $group in
+	build) want="$want $build" ;;
+	plot) want="$want $plot" ;;
+	test) want="$want $test" ;;
+	*) echo "deps.sh: no group '$group'; known: build plot test" >&2; exit 2 ;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "deps.sh: no Debian packages here; needed by their Debian names:$want" >&2
+	exit 0
+fi
+
+missing=
+for package in $want; do
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+root=
+if [ "$(id -u)" != 0 ]; then
+	if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null && ! [ -t 0 ]; then
+		echo "deps.sh: missing packages; as root:  apt-get install --no-install-recommends$missing" >&2
+		exit 1
+	fi
+	root=sudo
+fi
+echo "deps.sh: installing$missing" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+apt() { $root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >"$log" 2>&1; }
+install() { apt install --no-install-recommends $missing; }
+# Lists may be absent or old on a new machine: fetch them and try once more.
+install || { apt update && install; } || {
+	tail -n 20 "$log" >&2
+	echo "deps.sh: apt-get failed; as root:  apt-get install --no-install-recommends$missing" >&2
+	exit 1
+}

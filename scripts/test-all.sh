@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# test-all.sh WHAT... - run tests and gates, count them, repeat what failed
+#   tests   every */test/test_*.c (built with sanitizers), .py and .sh
+#   other   a make target that is one case by itself: lint-core, golden ...
+# Every case is a TAP line, "ok name" or "not ok name".  Full output: build/log/.
+set -u
+cd "$(dirname "$0")/.."
+unset MAKEFLAGS MAKELEVEL MFLAGS
+log=build/log
+
+# TAP of one test file on stdout: its own lines, and one more if it broke off.
+one() {
+	local rc=0 planned seen
+	case $1 in
+	*.py) python3 scripts/test/tap.py "$1" ;;
+	*.sh) bash "$1" ;;
+	*) CMOCKA_MESSAGE_OUTPUT=TAP "./$1" ;;
+	esac >"$2.out" 2>&1 </dev/null || rc=$?
+	grep -E '^(ok|not ok) ' "$2.out" | grep -v -- '- grp$' >"$2.tap"
+	planned=$(sed -n 's/^1\.\.\([0-9]*\)$/\1/p' "$2.out" | tail -n 1)
+	seen=$(wc -l <"$2.tap")
+	if [ "$seen" = 0 ] || [ "$seen" -lt "${planned:-0}" ]; then
+		echo "not ok broke off after $seen of ${planned:-?} cases (exit $rc)" >>"$2.tap"
+	elif [ $rc != 0 ] && ! grep -q '^not ok' "$2.tap"; then
+		echo "not ok exit status $rc" >>"$2.tap"
+	fi
+	# "ok 3 - name" and "ok name" alike become "ok FILE: name"
+	sed -i -E "s#^(ok|not ok) ([0-9]+ )?(- )?#\1 ${1##*/}: #" "$2.tap"
+	[ $rc = 0 ] || ! grep '^not ok' "$2.tap" | grep -vq SKIP || {
+		echo "--- $1 (exit $rc; $2.out)"
+		grep -vE '^(ok |1\.\.)' "$2.out" | tail -n 40
+	}
+}
+
+gate() {
+	local rc=0
+	make $1 >"$2.out" 2>&1 </dev/null || rc=$?
+	if [ $rc = 0 ]; then
+		echo "ok make $1" >"$2.tap"
+	else
+		echo "not ok make $1" >"$2.tap"
+		echo "--- make $1 (exit $rc; $2.out)"
+		tail -n 40 "$2.out"
+	fi
+}
+
+tests() {
+	local jobs
+	gate "SAN=1 programs" $log/build
+	export GMEMSIM=build/san/gmemsim
+	jobs=$(nproc)
+	for t in */test/test_*.c */test/test_*.py */test/test_*.sh; do
+		[ -e "$t" ] || continue
+		case $t in *.c) t=build/san/${t%.c} ;; esac
+		echo "$t"
+	done | xargs -P "$jobs" -I{} bash "$0" --one {}
+}
+
+if [ "${1-}" = --one ]; then
+	one "$2" "$log/$(echo "$2" | tr / -)"
+	exit 0
+fi
+rm -rf $log && mkdir -p $log
+for what in "$@"; do
+	case $what in
+	tests) tests ;;
+	*) gate "$what" "$log/$what" ;;
+	esac
+done
+
+cat $log/*.tap >$log/all
+skipped=$(grep -c SKIP $log/all)
+failed=$(grep -v SKIP $log/all | grep -c '^not ok')
+passed=$(grep -v SKIP $log/all | grep -c '^ok')
+grep -v SKIP $log/all | sed -n 's/^not ok /failed: /p'
+[ "$skipped" = 0 ] || echo "$skipped skipped"
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
