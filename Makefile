@@ -18,7 +18,7 @@ DEB_libxxhash := libxxhash-dev
 DEB_yajl     := libyajl-dev
 
 WARN    := -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-SANFLAGS := $(if $(SAN),-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 CFLAGS  := -std=gnu11 $(WARN) -O2 -g $(SANFLAGS) $(EXTRA_CFLAGS)
 CPPFLAGS := -I. -Ikernel-core -Ikernel-core/port/user -MMD -MP
 # the core sees no libc, no float, no large frame
