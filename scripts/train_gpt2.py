@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Train GPT-2 small on random tokens: a subject for record_torch.py.
 
 The network is GPT-2 as published (Radford et al. 2019): pre-norm blocks, learnt
@@ -93,7 +93,7 @@ class GPT2(nn.Module):
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0],
                                 formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    p.add_argument("--batch", type=int, default=4, help="sequences in a batch")
+    p.add_argument("--batch", type=int, default=8, help="sequences in a batch")
     p.add_argument("--seq", type=int, default=512, help="tokens in a sequence, at most --context")
     p.add_argument("--iterations", type=int, default=100, help="optimizer steps to run")
     p.add_argument("--layers", type=int, default=12)

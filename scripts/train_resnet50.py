@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# SPDX-License-Identifier: GPL-2.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Train ResNet-50 on random images: a subject for record_torch.py.
 
 The network of He et al. 2016 in the form everybody runs ("v1.5": the 3x3
