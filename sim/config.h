@@ -15,9 +15,9 @@
 #include "sim/base.h"
 
 struct gs_section {
-	const char *prefix;		/* "device", "manager.uvm" */
+	const char *prefix; /* "device", "manager.uvm" */
 	const struct gm_param *rows;
-	void *obj;			/* filled by bind; NULL: only checked */
+	void *obj; /* filled by bind; NULL: only checked */
 };
 
 struct gs_config;
@@ -43,8 +43,8 @@ int gs_config_bind(struct gs_config *cfg, const struct gs_section *sections,
  * Complain about the value of @key ("device.hbm.capacity") at the place where
  * it was written, or "(default)".  Returns -EINVAL for convenience.
  */
-int gs_config_error(const struct gs_config *cfg, const char *key,
-		    const char *fmt, ...) GS_PRINTF(3, 4);
+int gs_config_error(const struct gs_config *cfg, const char *key, const char *fmt, ...)
+	GS_PRINTF(3, 4);
 
 /* The scalar written at @key, or NULL.  [after load/set] */
 const char *gs_config_get(const struct gs_config *cfg, const char *key);
@@ -57,22 +57,19 @@ const char *gs_config_dir(const struct gs_config *cfg, const char *key);
  * and scalar value (NULL if it is no scalar).
  */
 size_t gs_config_children(const struct gs_config *cfg, const char *key);
-int gs_config_child(const struct gs_config *cfg, const char *key, size_t i,
-		    const char **child_key, const char **value);
+int gs_config_child(const struct gs_config *cfg, const char *key, size_t i, const char **child_key,
+		    const char **value);
 
 /* Text <-> value of one row, as in files.  0 or -EINVAL with *why set (static). */
-int gs_param_parse(const struct gm_param *row, const char *text, void *obj,
-		   const char **why);
+int gs_param_parse(const struct gm_param *row, const char *text, void *obj, const char **why);
 /* Spell the value so that parsing gives it back exactly ("40 GiB"). */
-void gs_param_format(const struct gm_param *row, const void *obj, char *buf,
-		     size_t size);
+void gs_param_format(const struct gm_param *row, const void *obj, char *buf, size_t size);
 
 /* Effective configuration: YAML on @f; JSON object through json.h's writer. */
 void gs_config_print_yaml(FILE *f, const struct gs_section *sections);
 struct gs_json;
 void gs_config_print_json(struct gs_json *j, const struct gs_section *sections);
 /* --help-config (text) and SCHEMA.md (markdown) from the rows. */
-void gs_config_print_help(FILE *f, const struct gs_section *sections,
-			  bool markdown);
+void gs_config_print_help(FILE *f, const struct gs_section *sections, bool markdown);
 
 #endif

@@ -12,20 +12,20 @@
 
 #include "sim/base.h"
 
-typedef u64 gs_time;	/* picoseconds; 2^64 ps are 213 days */
+typedef u64 gs_time; /* picoseconds; 2^64 ps are 213 days */
 
 #define GS_NEVER ((gs_time)-1)
-#define GS_NS ((gs_time)1000)
-#define GS_US (1000 * GS_NS)
-#define GS_MS (1000 * GS_US)
-#define GS_S (1000 * GS_MS)
+#define GS_NS	 ((gs_time)1000)
+#define GS_US	 (1000 * GS_NS)
+#define GS_MS	 (1000 * GS_US)
+#define GS_S	 (1000 * GS_MS)
 
 struct gs_sim;
 
 struct gs_event {
 	void (*fn)(struct gs_sim *sim, struct gs_event *ev);
-	u32 slot;	/* private: heap index + 1, 0 = idle */
-	u16 prio;	/* lower first among equal times; 0 for most */
+	u32 slot; /* private: heap index + 1, 0 = idle */
+	u16 prio; /* lower first among equal times; 0 for most */
 };
 
 struct gs_sim *gs_sim_new(u64 seed);
@@ -40,7 +40,10 @@ void gs_at(struct gs_sim *sim, struct gs_event *ev, gs_time when);
 void gs_after(struct gs_sim *sim, struct gs_event *ev, gs_time delay);
 /* Take @ev back; an idle event is left alone. */
 void gs_cancel(struct gs_sim *sim, struct gs_event *ev);
-static inline bool gs_queued(const struct gs_event *ev) { return ev->slot; }
+static inline bool gs_queued(const struct gs_event *ev)
+{
+	return ev->slot;
+}
 
 /* Time of the earliest pending event, GS_NEVER if there is none. */
 gs_time gs_next_time(const struct gs_sim *sim);

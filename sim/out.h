@@ -27,7 +27,7 @@ int gs_write_file(const char *path, const void *data, size_t len);
 struct gs_progress {
 	const char *what;
 	u64 total, done;
-	u64 start_ns, shown_ns;	/* private */
+	u64 start_ns, shown_ns; /* private */
 	bool tty;
 };
 void gs_progress_begin(struct gs_progress *p, const char *what, u64 total);

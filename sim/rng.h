@@ -12,8 +12,8 @@
 struct gs_rng;
 struct gs_rng *gs_rng_new(u64 seed, const char *name);
 void gs_rng_free(struct gs_rng *r);
-u64 gs_rng_below(struct gs_rng *r, u64 n);	/* uniform in [0, n); n > 0 */
-double gs_rng_uniform(struct gs_rng *r);	/* in [0, 1) */
+u64 gs_rng_below(struct gs_rng *r, u64 n); /* uniform in [0, n); n > 0 */
+double gs_rng_uniform(struct gs_rng *r);   /* in [0, 1) */
 double gs_rng_exponential(struct gs_rng *r, double mean);
 u64 gs_rng_bits(struct gs_rng *r);
 
