@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * table.h - the memory managers that there are
+ *
+ * To add one: write models/mm_<name>.c with its struct mm_ops, and a row here.
+ */
+#ifndef HW_TABLE_H
+#define HW_TABLE_H
+
+#include "models/hw.h"
+#include "sim/mm.h"
+
+extern const struct mm_ops mm_ideal, mm_static, mm_uvm, mm_gmem;
+extern const struct mm_ops *const mm_managers[]; /* NULL-terminated */
+
+/* By manager.type; NULL if there is none of that name. */
+const struct mm_ops *mm_find(const char *name);
+
+/*
+ * Allocate the manager's state and start it.  All arguments must outlive it;
+ * @params are as bound to ops->params, NULL where there are none.  NULL on
+ * error (said already); errno tells which: ENOSPC when the job does not fit.
+ */
+struct mm *mm_create(const struct mm_ops *ops, struct gs_sim *sim, struct gs_machine *machine,
+		     const struct gs_job *job, const struct mm_common *common, const void *params);
+void mm_free(struct mm *m);
+
+#endif
