@@ -92,6 +92,9 @@ struct mm_ops {
 	size_t state_size;		/* of the manager's struct; mm comes first */
 	const struct gm_stat *stats;	/* own rows beside mm_stats; or NULL */
 	u32 stats_offset;		/* of the own statistics in the state */
+	/* Explicit allocation: add() and remove() are told single tensors where
+	 * addresses are as recorded, not the ranges that all of them span. */
+	bool exact;
 
 	/* All of m->machine, params, job, sim are set.  0 or -errno (said). */
 	int (*init)(struct mm *m);
@@ -125,10 +128,10 @@ struct mm {
 	const void *params;		/* as bound from the configuration */
 	const struct mm_common *common;	/* manager.* keys that all share */
 	struct mm_stats stats;
-	/*
-	 * Index of the next use of the unit at @va after now, by the trace;
-	 * ~0 never.  Set by the replay only where min asks for it.
-	 */
+	/* Set by init() where the policy asks for the future ... */
+	bool needs_future;
+	/* ... and by the replay then: ordinal of the next use of the unit at @va
+	 * on @device after now, by the trace; ~0 never. */
 	u64 (*next_use)(void *arg, u16 device, u64 va);
 	void *next_use_arg;
 };

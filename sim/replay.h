@@ -13,15 +13,15 @@
 #include "sim/mm.h"
 
 enum gs_timing { GS_RECORDED, GS_SCALED, GS_ROOFLINE };
-enum gs_layout { GS_LAYOUT_RECORDED, GS_LAYOUT_CACHING };
-enum gs_on_free { GS_FREE_KEEP, GS_FREE_DISCARD, GS_FREE_UNMAP };
+enum gs_layout_kind { GS_LAYOUT_RECORDED, GS_LAYOUT_CACHING };
+enum gs_on_free { GS_FREE_KEEP, GS_FREE_DISCARD };
 
 struct gs_workload_cfg {	/* `workload.*` */
 	const char *trace;	/* .gmt, .jsonl[.zst]; relative to its YAML file */
 	u32 iterations;		/* to replay; the last one recorded repeats; 0: as recorded */
 	u32 timing;		/* enum gs_timing */
 	double scale;		/* timing: scaled */
-	u32 layout;		/* enum gs_layout */
+	u32 layout;		/* enum gs_layout_kind */
 	u32 on_free;		/* enum gs_on_free */
 	bool hints;		/* prefetch a kernel's operands ahead by advice */
 	u32 hint_depth;		/* kernels ahead */
@@ -40,7 +40,6 @@ extern const struct gm_param gs_sim_rows[];
 struct gs_iter_result {
 	gs_time time_ps, kernel_ps, stall_ps;	/* kernel: at full residency */
 	gs_time stall_by[MM_NR_PHASES];
-	gs_time idle_ps;			/* no kernel of device 0 ran */
 	struct mm_stats mm;			/* what the manager counted in it */
 };
 
@@ -86,7 +85,8 @@ struct gs_replay_args {
 	u32 ndevices;
 	u32 fault_window;	/* distinct units, >= 1, already cut by reach */
 	gs_time launch_ps;
-	/* Duration at full residency of a kernel op (timing, roofline). */
+	/* Duration at full residency of a kernel op, or of a host op's own work
+	 * (timing, roofline). */
 	gs_time (*duration)(void *arg, const struct gs_op *op);
 	void *arg;
 	void (*progress)(void *arg, u64 done, u64 total);	/* may be NULL */

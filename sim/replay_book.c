@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * replay_book.c - who stalled where: the rows of the result
+ *
+ * Kernels are summed by name, class and phase of training; stall goes to the
+ * kernel, to the tensor that it stopped at and to the phases of the fault that
+ * let it go on.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim/replay_impl.h"
+
+#define FIRST_HASH 256
+
+void book_init(struct replay *r)
+{
+	r->row_hash_size = FIRST_HASH;
+	r->row_hash = gs_calloc(r->row_hash_size, sizeof(*r->row_hash));
+	r->sample_step = GS_MS;
+}
+
+void book_fini(struct replay *r)
+{
+	free(r->row_hash);
+}
+
+static u32 row_slot(const struct replay *r, const struct gs_kernel_result *key)
+{
+	u64 h = gs_hash(key->name, strlen(key->name), key->opclass * 16ULL + key->phase);
+
+	for (;; h++) {
+		u32 i = r->row_hash[h & (r->row_hash_size - 1)];
+		const struct gs_kernel_result *k = i ? &r->res->kernels[i - 1] : NULL;
+
+		if (!k || (k->opclass == key->opclass && k->phase == key->phase &&
+			   !strcmp(k->name, key->name)))
+			return h & (r->row_hash_size - 1);
+	}
+}
+
+static void grow_rows(struct replay *r)
+{
+	free(r->row_hash);
+	r->row_hash_size *= 2;
+	r->row_hash = gs_calloc(r->row_hash_size, sizeof(*r->row_hash));
+	for (size_t i = 0; i < r->res->nkernels; i++)
+		r->row_hash[row_slot(r, &r->res->kernels[i])] = (u32)i + 1;
+}
+
+u32 book_row(struct replay *r, const char *name, u8 opclass, u8 phase)
+{
+	struct gs_kernel_result key = { .name = name, .opclass = opclass, .phase = phase };
+	struct gs_result *res = r->res;
+	u32 slot = row_slot(r, &key);
+
+	if (r->row_hash[slot])
+		return r->row_hash[slot] - 1;
+	key.name = gs_strdup(name);
+	GS_PUSH_ROOM(res->kernels, res->nkernels, r->cap_rows);
+	res->kernels[res->nkernels++] = key;
+	r->row_hash[slot] = (u32)res->nkernels;
+	if (2 * res->nkernels > r->row_hash_size)
+		grow_rows(r);
+	return (u32)res->nkernels - 1;
+}
+
+/* The open iteration, NULL before the first. */
+static struct gs_iter_result *open_iteration(struct replay *r)
+{
+	return r->iteration < r->res->niterations ? &r->res->iterations[r->iteration] : NULL;
+}
+
+/* A row of series.csv when its time has come; half of them go when too many. */
+static void sample(struct replay *r)
+{
+	struct gs_result *res = r->res;
+	gs_time now = gs_now(r->sim);
+	const struct mm_stats *m = &r->mm->stats;
+
+	if (!r->mm || now < r->next_sample)
+		return;
+	GS_PUSH_ROOM(res->samples, res->nsamples, r->cap_samples);
+	res->samples[res->nsamples++] = (struct gs_sample){
+		.t = now,
+		.hbm_bytes = m->hbm_bytes,
+		.h2d_bytes = m->h2d_demand_bytes + m->h2d_prefetch_bytes,
+		.d2h_bytes = m->d2h_evict_bytes + m->d2h_cpu_bytes,
+		.faults = m->faults,
+		.misses = m->misses,
+		.stall_ps = r->stall_total,
+	};
+	if (res->nsamples > 2ULL * r->a->cfg->series_points) {
+		for (size_t i = 0; 2 * i < res->nsamples; i++)
+			res->samples[i] = res->samples[2 * i];
+		res->nsamples = (res->nsamples + 1) / 2;
+		r->sample_step *= 2;
+	}
+	r->next_sample = now + r->sample_step;
+}
+
+void book_kernel(struct replay *r, const struct item *it)
+{
+	struct gs_kernel_result *k = &r->res->kernels[it->row];
+	struct gs_iter_result *i = open_iteration(r);
+
+	k->calls++;
+	k->kernel_ps += it->duration;
+	if (i)
+		i->kernel_ps += it->duration;
+	if (r->mm)
+		sample(r);
+}
+
+void book_misses(struct replay *r, const struct item *it, u32 tensor, u64 units)
+{
+	r->res->kernels[it->row].faults += units;
+	if (tensor < r->job->ntensors)
+		r->tensors[tensor].misses += units;
+}
+
+/* Split [from, to) at the ends of the fault's phases. */
+static void split(gs_time from, gs_time to, const gs_time end[MM_NR_PHASES],
+		  gs_time by[MM_NR_PHASES])
+{
+	for (u32 p = 0; p < MM_NR_PHASES && from < to; p++) {
+		gs_time cut = p + 1 == MM_NR_PHASES ? to : gs_min(gs_max(end[p], from), to);
+
+		by[p] += cut - from;
+		from = cut;
+	}
+}
+
+void book_stall(struct replay *r, const struct item *it, u32 tensor, gs_time from, gs_time to,
+		const gs_time end[MM_NR_PHASES])
+{
+	struct gs_kernel_result *k = &r->res->kernels[it->row];
+	struct gs_iter_result *i = open_iteration(r);
+	gs_time length = to - from;
+
+	r->stall_total += length;
+	k->stall_ps += length;
+	split(from, to, end, k->stall_by);
+	if (tensor < r->job->ntensors)
+		r->tensors[tensor].stall_ps += length;
+	if (!i)
+		return;
+	i->stall_ps += length;
+	split(from, to, end, i->stall_by);
+}
+
+/* All u64 counters of @a less those of @b; gauges stay as they are in @a. */
+static struct mm_stats difference(struct mm_stats a, const struct mm_stats *b)
+{
+	for (const struct gm_stat *row = mm_stat_rows; row->name; row++)
+		if (row->kind == GM_STAT_COUNT)
+			*(u64 *)((char *)&a + row->offset) -=
+				*(const u64 *)((const char *)b + row->offset);
+	return a;
+}
+
+void book_iteration(struct replay *r, u32 begins)
+{
+	struct gs_iter_result *i = open_iteration(r);
+	gs_time now = gs_now(r->sim);
+
+	if (i) {
+		i->time_ps = now - r->iter_start;
+		if (r->mm)
+			i->mm = difference(r->mm->stats, &r->iter_mm);
+	}
+	r->iteration = begins;
+	r->iter_start = now;
+	if (r->mm)
+		r->iter_mm = r->mm->stats;
+}
+
+void book_uses(struct replay *r, const struct item *it, const struct operand *o)
+{
+	u64 first = o->va / r->unit, last = (o->va + o->bytes - 1) / r->unit;
+
+	for (u64 u = first; u <= last; u++)
+		gs_future_use(r->future, it->device, u * r->unit, r->unit_touches++);
+}
+
+void book_finish(struct replay *r)
+{
+	struct gs_result *res = r->res;
+
+	res->tensors = gs_calloc(r->job->ntensors + 1, sizeof(*res->tensors));
+	res->ntensors = r->job->ntensors;
+	for (u32 t = 0; t < r->job->ntensors; t++)
+		res->tensors[t] = (struct gs_tensor_result){
+			.name = r->tensors[t].name ? r->tensors[t].name : gs_strdup(""),
+			.kind = r->tensors[t].kind,
+			.bytes = r->tensors[t].bytes,
+			.touches = r->tensors[t].touches,
+			.misses = r->tensors[t].misses,
+			.stall_ps = r->tensors[t].stall_ps,
+		};
+	for (u32 t = 0; t < r->job->ntensors; t++)
+		r->tensors[t].name = NULL; /* the result owns it now */
+}
+
+void gs_result_free(struct gs_result *res)
+{
+	for (size_t i = 0; i < res->nkernels; i++)
+		free((char *)res->kernels[i].name);
+	for (size_t i = 0; i < res->ntensors; i++)
+		free((char *)res->tensors[i].name);
+	free(res->kernels);
+	free(res->tensors);
+	free(res->iterations);
+	free(res->samples);
+	memset(res, 0, sizeof(*res));
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * replay_impl.h - what the parts of the replay share; nobody else includes it
+ *
+ *   replay.c        entry: the dry pass, the real pass, the result
+ *   replay_job.c    operations -> tensors and stream queues; iterations repeat
+ *   replay_stream.c queues -> kernels, dependencies, barriers
+ *   replay_kernel.c one running kernel against the manager
+ *   replay_book.c   who stalled where: rows of the result
+ *   layout.c        addresses        future.c  next uses, for min
+ */
+#ifndef GS_REPLAY_IMPL_H
+#define GS_REPLAY_IMPL_H
+
+#include "sim/layout.h"
+#include "sim/replay.h"
+
+struct gs_extents;
+struct gs_future;
+struct replay;
+struct stream;
+
+/* Position in a stream's history: the item with this number has to be done. */
+struct dep {
+	u32 stream;
+	u64 seq; /* 0: nothing to wait for */
+};
+
+struct tensor {
+	struct gs_block block; /* where it lies */
+	u64 bytes;
+	u64 recorded_va;
+	char *name;
+	u16 device;
+	u8 kind;
+	bool alive;
+	struct dep written; /* its last writer ... */
+	struct dep *reads;  /* ... and readers since, by stream (several streams) */
+	u64 touches, misses;
+	gs_time stall_ps;
+};
+
+/* What stands in a stream's queue. */
+enum item_type { ITEM_KERNEL, ITEM_HOST, ITEM_ADVICE, ITEM_BARRIER };
+
+struct operand { /* a touch with its address resolved at dispatch */
+	u64 va, bytes, stride;
+	u32 tensor;
+	u64 weight; /* its part of the duration */
+	u8 access, pattern;
+};
+
+struct item {
+	u8 type;
+	u8 access, advice, opclass, phase;
+	bool hinted;   /* its operands were prefetched by advice */
+	u32 row;       /* of the kernel table */
+	u32 iteration; /* ITEM_BARRIER: begins this one; ~0: the end */
+	u64 seq;
+	u64 va, bytes; /* ITEM_HOST, ITEM_ADVICE */
+	u16 device;
+	gs_time duration;
+	u32 noperands, cap_operands;
+	struct operand *operands;
+	u32 ndeps, cap_deps;
+	struct dep *deps;
+};
+
+struct kernel_run { /* the kernel that a stream runs now */
+	struct gs_event ev;
+	struct mm_wait wait;
+	gs_time start; /* moved forward by each stall */
+	gs_time stalled_at;
+	u32 operand; /* being touched */
+	u64 at;	     /* bytes of it done */
+	u64 done_weight, total_weight;
+	u32 outstanding; /* units */
+	u32 last_tensor; /* of the last miss */
+	bool stalled, ending;
+	u64 perm_key;
+};
+
+struct stream {
+	struct replay *r;
+	u32 index;
+	u16 device;
+	bool host;
+	struct item *ring; /* power of two */
+	u32 cap, head, count;
+	u64 next_seq, done_seq; /* items pushed, items done; from 1 */
+	u32 kernels_queued;
+	bool busy; /* the head item is under way */
+	struct kernel_run run;
+	struct mm_done host_done;
+};
+
+struct replay {
+	const struct gs_replay_args *a;
+	struct gs_sim *sim;
+	struct mm *mm; /* NULL in the dry pass */
+	struct gs_source *source;
+	const struct gs_job *job;
+	struct gs_result *res;
+	u64 unit;
+
+	/* replay_job.c */
+	struct gs_layout *layout; /* NULL: recorded addresses */
+	struct tensor *tensors;	  /* job->ntensors of them */
+	u32 iterations;		  /* to replay */
+	u32 passes;		  /* iterations begun */
+	bool source_ended;
+	u8 *live_at_loop; /* live tensors when the repeated one began */
+	u64 ops_done;
+	int err;
+
+	/* replay_stream.c */
+	u32 nstreams; /* the host's comes last */
+	u32 per_device;
+	struct stream *streams;
+	u32 depth; /* kernels queued ahead, at most */
+	u32 at_barrier;
+	bool polling, poll_again;
+	u32 iteration; /* current, ~0 before the first */
+
+	/* replay_book.c */
+	gs_time iter_start;
+	struct mm_stats iter_mm;
+	u32 *row_hash;
+	u32 row_hash_size;
+	size_t cap_rows, cap_samples;
+	gs_time sample_step, next_sample;
+	gs_time stall_total;
+
+	/* dry pass only */
+	struct gs_extents *extents;
+	struct gs_future *future; /* also read by the real pass */
+	u64 unit_touches;	  /* ordinal of touches, for the future */
+};
+
+/* replay_job.c */
+int job_init(struct replay *r);
+void job_fini(struct replay *r);
+/* Read operations until the streams have enough to do; did any come? */
+bool job_dispatch(struct replay *r);
+
+/* replay_stream.c */
+int streams_init(struct replay *r);
+void streams_fini(struct replay *r);
+struct stream *stream_of(struct replay *r, u16 device, u16 stream);
+struct stream *stream_of_host(struct replay *r);
+/* A fresh item at the tail of @s, numbered; filled by the caller. */
+struct item *stream_push(struct stream *s, u8 type);
+void item_depends(struct item *it, struct dep d);
+void streams_barrier(struct replay *r, u32 iteration);
+/* Start whatever can start. */
+void streams_poll(struct replay *r);
+/* The head item of @s is done. */
+void stream_finish(struct stream *s);
+static inline struct item *stream_head(struct stream *s)
+{
+	return &s->ring[s->head];
+}
+static inline struct item *stream_at(struct stream *s, u32 i)
+{
+	return &s->ring[(s->head + i) & (s->cap - 1)];
+}
+
+/* replay_kernel.c */
+void kernel_start(struct stream *s);
+
+/* replay_book.c */
+void book_init(struct replay *r);
+void book_fini(struct replay *r);
+u32 book_row(struct replay *r, const char *name, u8 opclass, u8 phase);
+void book_kernel(struct replay *r, const struct item *it);
+void book_misses(struct replay *r, const struct item *it, u32 tensor, u64 units);
+/* Dry pass: every unit of @o is used, in order. */
+void book_uses(struct replay *r, const struct item *it, const struct operand *o);
+void book_stall(struct replay *r, const struct item *it, u32 tensor, gs_time from, gs_time to,
+		const gs_time end[MM_NR_PHASES]);
+void book_iteration(struct replay *r, u32 begins);
+void book_finish(struct replay *r);
+
+/* future.c */
+struct gs_future *gs_future_new(u64 unit);
+void gs_future_free(struct gs_future *f);
+void gs_future_use(struct gs_future *f, u16 device, u64 va, u64 ordinal);
+void gs_future_begin(struct gs_future *f); /* all uses are known */
+/* First use of the unit after @now; ~0 if none. */
+u64 gs_future_next(struct gs_future *f, u16 device, u64 va, u64 now);
+
+/* extents.c */
+struct gs_extents *gs_extents_new(u64 unit);
+void gs_extents_free(struct gs_extents *x);
+void gs_extents_add(struct gs_extents *x, u64 va, u64 bytes);
+/* Merge; then visit in order of address. */
+void gs_extents_settle(struct gs_extents *x);
+size_t gs_extents_count(const struct gs_extents *x);
+void gs_extents_get(const struct gs_extents *x, size_t i, u64 *va, u64 *bytes);
+u64 gs_extents_bytes(const struct gs_extents *x);
+
+#endif
