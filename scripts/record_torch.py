@@ -60,7 +60,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 # --- what an operator is: class, FLOPs, accesses ------------------------------------
 
-# First match wins; what matches nothing is elementwise. Anchored at both ends.
+# First match wins; an aten operator that matches none is elementwise, others are other.
 CLASSES = [(c, re.compile(r)) for c, r in (
     ("gemm", r"(add)?(mm|bmm|mv|r)|baddbmm|addbmm|v?dot|linear|_scaled_mm|_int_mm"),
     ("conv", r".*convolution.*|.*slow_conv.*|.*conv_depthwise.*"),
@@ -68,12 +68,13 @@ CLASSES = [(c, re.compile(r)) for c, r in (
     ("norm", r".*(layer|batch|group|instance|rms)_norm.*"),
     ("softmax", r".*softmax.*"),
     ("pool", r".*pool.*"),
-    ("gather", r"_?embedding.*|_?index.*|gather.*|scatter.*|take.*|nll_loss.*|masked_s.*|nonzero.*"),
+    ("gather", r"_?embedding.*|_?index.*|gather.*|scatter.*|take.*|nll_loss.*|masked_s.*|"
+               r"nonzero.*"),
     ("optimizer", r"_fused_.*"),
-    ("copy", r"_?(foreach_)?(copy|clone|to_copy|zero|fill)_?|cat|stack|repeat|roll|flip|constant_pad_nd|"
-             r"(new_)?(zeros|ones|full)(_like)?|_foreach_zero_|arange|scalar_tensor|_local_scalar_dense|"
-             r".*_copy|slice_backward|select_backward|triu|tril|triu_|tril_"),
-    ("reduce", r"sum|mean|a?max|a?min|aminmax|var.*|std.*|norm|linalg_vector_norm|_foreach_norm|argm..|"
+    ("copy", r"_?(foreach_)?(copy|clone|to_copy|zero|fill)_?|cat|stack|repeat|roll|flip|.*_copy|"
+             r"(new_)?(zeros|ones|full)(_like)?|arange|scalar_tensor|_local_scalar_dense|"
+             r"constant_pad_nd|slice_backward|select_backward|tri[ul]_?"),
+    ("reduce", r"sum|mean|a?max|a?min|aminmax|var.*|std.*|(_foreach_|linalg_vector_)?norm|argm..|"
                r"prod|all|any|cumsum|cumprod|logsumexp|topk|sort|equal|sum_.*|mean_.*|bincount"),
 )]
 
@@ -95,25 +96,27 @@ PER_ELEMENT = {
 
 # These only make or look at tensors: an allocation may follow, but no memory moves.
 NO_KERNEL = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "resize_",
-             "set_", "record_stream", "is_pinned", "is_same_size", "lift_fresh", "_to_functional_tensor"}
+             "set_", "record_stream", "is_pinned", "is_same_size", "lift_fresh",
+             "_to_functional_tensor"}
 
 # In-place operators that overwrite their target without reading it.
-OVERWRITES = {"zero_", "fill_", "copy_", "normal_", "uniform_", "random_", "bernoulli_", "exponential_",
-              "_foreach_zero_", "_foreach_copy_", "log_normal_", "cauchy_", "geometric_"}
+OVERWRITES = {"zero_", "fill_", "copy_", "_foreach_zero_", "_foreach_copy_", "normal_", "uniform_",
+              "random_", "bernoulli_", "exponential_", "log_normal_", "cauchy_", "geometric_"}
 
 # Schemas that hide a write: running statistics change when `training` is true.
 HIDDEN_WRITES = {"native_batch_norm", "cudnn_batch_norm", "miopen_batch_norm"}
 
 # Arguments that lend their shape only; convolution_backward adds to these by its mask.
-UNREAD = {"nll_loss_backward": {1}, "nll_loss2d_backward": {1}, "max_pool2d_with_indices_backward": {1},
-          "avg_pool2d_backward": {1}, "_adaptive_avg_pool2d_backward": {1}}
+UNREAD = {"nll_loss_backward": {1}, "nll_loss2d_backward": {1}, "avg_pool2d_backward": {1},
+          "max_pool2d_with_indices_backward": {1}, "_adaptive_avg_pool2d_backward": {1}}
 SHAPE_ONLY = re.compile(r".*_like|new_.*")
 
 # Operators that read some rows of a table: (table argument, index argument).
 ROW_READS = {"embedding": (0, 1), "_embedding_bag": (0, 1), "_embedding_bag_forward_only": (0, 1)}
 
 DTYPES = {torch.float64: "f64", torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16",
-          torch.int64: "i64", torch.int32: "i32", torch.int8: "i8", torch.uint8: "i8", torch.bool: "i8"}
+          torch.int64: "i64", torch.int32: "i32",
+          torch.int8: "i8", torch.uint8: "i8", torch.bool: "i8"}
 for _name in ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz"):
     if hasattr(torch, _name):
         DTYPES[getattr(torch, _name)] = "f8"
@@ -148,7 +151,8 @@ def flops_matmul(a, b):
 
 
 def flops_attention(a, gemms):
-    """@gemms products of (queries x depth x keys) per head; softmax is small beside them."""
+    """@gemms products of (queries x depth x keys) per head; softmax is small beside them.
+    What a causal mask saves is not subtracted: not every kernel saves it."""
     q, k = a[0], a[1]
     return 2 * gemms * product(q.shape[:-1]) * int(q.shape[-1]) * int(k.shape[-2])
 
@@ -203,7 +207,8 @@ class Plan:
         schema = func._schema
         self.op = schema.name.split("::")[-1]
         self.name = schema.name.replace("::", ".")
-        self.cls = next((c for c, r in CLASSES if r.fullmatch(self.op)), "elementwise")
+        rest = "elementwise" if self.name.startswith("aten.") else "other"
+        self.cls = next((c for c, r in CLASSES if r.fullmatch(self.op)), rest)
         self.args = [a.name for a in schema.arguments]
         self.writes = {}                            # argument position -> access
         for i, arg in enumerate(schema.arguments):
@@ -318,11 +323,13 @@ class Recorder(TorchDispatchMode):
         self.max_bytes = max_mib * 2**20 if max_mib else None
         self.live, self.plans, self.events, self.streams = {}, {}, [], {}
         self.recording, self.manual, self.off = False, False, False
-        self.ended, self.marks, self.size = 0, [], 0    # iterations ended, mark positions, JSON bytes
+        self.ended, self.marks = 0, []          # iterations ended; where in events the marks are
+        self.size = 0                           # JSON bytes so far, roughly
         self.base, self.nested = "setup", []            # phase, and those entered inside it
         self.mods, self.paths, self.roots, self.taken = [], {}, [], {}
         self.param_names, self.steps, self.leader = {}, 0, None
-        self.seen, self.inside, self.seconds = 0, 0, []    # operators; ns in the recorder; per iteration
+        self.seen, self.inside = 0, 0           # operators; nanoseconds in the recorder
+        self.seconds = []                       # of each whole iteration
 
     # Phases and iterations
 
@@ -462,8 +469,7 @@ class Recorder(TorchDispatchMode):
     def poll(self):
         """Book the deaths since the last operator. The weak reference keeps the husk of a
         storage, so its address, our key, is not reused before we have looked."""
-        expired = torch.UntypedStorage._expired if hasattr(torch, "UntypedStorage") else \
-            torch.storage.UntypedStorage._expired
+        expired = torch.storage.UntypedStorage._expired
         for key in [k for k in self.live if expired(k)]:
             s = self.live.pop(key)
             if self.recording and s.bytes:
@@ -473,7 +479,7 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if self.off:
+        if self.off or not hasattr(func, "_schema"):
             return func(*args, **kwargs)
         begin = time.perf_counter_ns()
         plan = self.plans.get(func)
@@ -556,15 +562,17 @@ class Recorder(TorchDispatchMode):
                 xs = [x for x in xs if not any(o[0] <= x[0] and sum(x) <= sum(o) for o in over)]
             touches += [(s, off, n, access) for off, n in xs]
         cls = "optimizer" if plan.cls == "elementwise" and "optimizer" in self.nested else plan.cls
-        self.events.append((KERNEL, plan.name, cls, timer, count_flops(plan.op, plan.cls, a, outs), moved,
-                            dtype_of(plan.cls, [t for t, _ in ins], outs), self.phase, touches))
+        flops = count_flops(plan.op, plan.cls, a, outs)
+        dtype = dtype_of(plan.cls, [t for t, _ in ins], outs)
+        self.events.append((KERNEL, plan.name, cls, timer, flops, moved, dtype, self.phase,
+                            touches))
         self.size += KERNEL_LINE + TOUCH_LINE * len(touches)
 
-    def finish(self):
-        """Cut to whole iterations; returns how many there are."""
-        if self.manual and self.recording and len(self.seconds) < len(self.marks):
+    def finish(self, ended_well):
+        """Cut to whole iterations; returns how many there are. A script that marks its
+        iterations and ends well has ended its last one."""
+        if self.manual and ended_well and len(self.seconds) < len(self.marks):
             self.seconds.append(time.monotonic() - self.began)
-            return len(self.seconds)
         done = len(self.seconds)
         if done < len(self.marks):
             del self.events[self.marks[done]:]
@@ -713,7 +721,8 @@ class Writer:
             self.peak, self.peak_by_kind = self.live, dict(self.by_kind)
 
     def alloc(self, s):
-        if s.device not in self.index or (self.host_is_device and s.final_kind() == "optimizer" and s.bytes <= 8):
+        count = self.host_is_device and s.bytes <= 8 and s.final_kind() == "optimizer"
+        if s.device not in self.index or count:
             return
         s.t = self.tensors
         self.tensors += 1
@@ -732,7 +741,8 @@ class Writer:
     def kernel(self, name, cls, timer, flops, moved, dtype, phase, touches):
         if timer.device not in self.index:
             return
-        had, touches = touches, [[s.t, off, n, access] for s, off, n, access in touches if s.t is not None]
+        had = bool(touches)
+        touches = [[s.t, off, n, access] for s, off, n, access in touches if s.t is not None]
         if had and not touches:
             return
         ns = timer.nanoseconds()
@@ -745,8 +755,8 @@ class Writer:
         self.flops += flops
         self.bytes += moved
         self.put({"ev": "kernel", "name": name, "class": cls, "dev": dev,
-                  "stream": streams.setdefault(timer.stream, len(streams)), "ns": ns, "flops": flops,
-                  "bytes": moved, "dtype": dtype, "phase": phase, "touch": touches})
+                  "stream": streams.setdefault(timer.stream, len(streams)), "ns": ns,
+                  "flops": flops, "bytes": moved, "dtype": dtype, "phase": phase, "touch": touches})
 
     def host(self, touches, ns):
         """One access a line; the first carries the operator's time."""
@@ -777,7 +787,8 @@ def write_trace(rec, path, meta):
             if path.endswith(".zst"):
                 import zstandard
                 out = zstandard.ZstdCompressor(level=19).stream_writer(raw, closefd=False)
-            w = Writer(rec, lambda line: out.write(json.dumps(line, separators=(",", ":")).encode() + b"\n"))
+            encode = json.JSONEncoder(separators=(",", ":")).encode
+            w = Writer(rec, lambda line: out.write(encode(line).encode() + b"\n"))
             w.all(meta)
             if out is not raw:
                 out.close()
@@ -789,7 +800,7 @@ def write_trace(rec, path, meta):
 
 
 def run_script(rec, argv):
-    """Run the script as python would; 0, or 1 after its exception was shown."""
+    """Run the script as python would; returns the exit status, errors have been shown."""
     global _active
     script, sys.argv = argv[0], argv
     sys.path.insert(0, os.path.dirname(os.path.abspath(script)))
@@ -803,8 +814,11 @@ def run_script(rec, argv):
         pass
     except KeyboardInterrupt:
         print("record_torch: interrupted; whole iterations are kept", file=sys.stderr)
+        return 130
     except SystemExit as e:
-        return 1 if e.code else 0
+        if isinstance(e.code, str):
+            print(e.code, file=sys.stderr)
+        return e.code if isinstance(e.code, int) else int(e.code is not None)
     except Exception:
         traceback.print_exc()
         return 1
@@ -819,16 +833,17 @@ def arguments():
         usage="record_torch.py [options] -- train.py [its arguments]")
     p.add_argument("-o", "--output", default="job.jsonl.zst", metavar="FILE",
                    help="the trace; compressed when the name ends in .zst (default: %(default)s)")
-    p.add_argument("--iterations", type=int, default=3, metavar="N", help="iterations to record (default: 3)")
+    p.add_argument("--iterations", type=int, default=3, metavar="N",
+                   help="iterations to record (default: 3)")
     p.add_argument("--skip", type=int, default=1, metavar="K",
-                   help="iterations to let pass before; 0 records the first with its setup (default: 1)")
+                   help="iterations to let pass before; 0 records the first too (default: 1)")
     p.add_argument("--max-seconds", type=float, metavar="S",
                    help="end with the iteration that is running after S seconds")
     p.add_argument("--max-mib", type=float, metavar="M",
-                   help="end with the iteration in which the trace passes M MiB of JSON, before compression")
+                   help="end with the iteration in which the trace passes M MiB of plain JSON")
     p.add_argument("--gather-spans", type=int, default=4096, metavar="G",
-                   help="an embedding look-up lists the rows it reads; beyond G spans near rows are joined, "
-                        "1 reads the table from first to last row (default: 4096)")
+                   help="an embedding look-up lists the rows it reads; beyond G spans near rows "
+                        "are joined, 1 reads from the first to the last row (default: 4096)")
     p.add_argument("--note", default="", metavar="TEXT", help="goes into the trace's `recorded`")
     p.add_argument("script", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     a = p.parse_args()
@@ -850,22 +865,23 @@ def main():
     wall = time.monotonic() - began
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    done = rec.finish()
+    done = rec.finish(status == 0)
     if not done:
-        sys.exit("record_torch: no iteration was recorded: the script ended, or stepped its optimizer "
-                 f"{rec.ended} times and --skip is {a.skip}; see --help for mark_iteration()")
+        sys.exit(f"record_torch: no iteration was recorded: the script ended after {rec.ended} "
+                 f"and --skip is {a.skip}; see --help for what ends an iteration")
     about = (f"record_torch.py, iterations {a.skip} to {a.skip + done - 1} of the script, "
              f"{cpu_model()}, {torch.get_num_threads()} threads, {datetime.date.today()}")
     w = write_trace(rec, a.output, {
         "framework": f"PyTorch {torch.__version__}",
         "source": " ".join([os.path.basename(a.script[0])] + a.script[1:]),
         "recorded": about + (f"; {a.note}" if a.note else "")})
-    kinds = ", ".join(f"{k} {v / 2**20:.1f}" for k, v in sorted(w.peak_by_kind.items(), key=lambda x: -x[1]))
+    kinds = sorted(w.peak_by_kind.items(), key=lambda x: -x[1])
+    kinds = ", ".join(f"{k} {v / 2**20:.1f}" for k, v in kinds if v)
     print(f"record_torch: {a.output}: {done} iterations, {w.kernels} kernels, {w.tensors} tensors, "
           f"{os.path.getsize(a.output)} bytes\n"
           f"  live peak {w.peak} bytes (MiB: {kinds})\n"
-          f"  {w.flops / done / 1e9:.1f} GFLOP and {w.bytes / done / 2**30:.2f} GiB moved per iteration; seconds "
-          + " ".join(f"{s:.2f}" for s in rec.seconds) +
+          f"  {w.flops / done / 1e9:.1f} GFLOP and {w.bytes / done / 2**30:.2f} GiB moved per "
+          "iteration; seconds " + " ".join(f"{s:.2f}" for s in rec.seconds) +
           f"\n  overhead {rec.inside / max(rec.seen, 1) / 1e3:.0f} us an operator, "
           f"{rec.inside / 1e9:.2f} s of {wall:.1f} s", file=sys.stderr)
     sys.exit(status)

@@ -90,7 +90,8 @@ def main():
         loss = F.cross_entropy(model(images), labels)
         loss.backward()
         opt.step()
-        print(f"iteration {i}: loss {loss.item():.4f}, {time.perf_counter() - begin:.2f} s", flush=True)
+        print(f"iteration {i}: loss {loss.item():.4f}, {time.perf_counter() - begin:.2f} s",
+              flush=True)
 
 
 if __name__ == "__main__":
