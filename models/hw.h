@@ -85,6 +85,7 @@ struct hw_host_cfg {	   /* `host.*` */
 	u64 dram_bps;
 	u32 fault_threads;	/* CPU threads that serve faults */
 	gs_time msg_latency_ps; /* remote pager: one way incl. dispatch */
+	gs_time msg_gap_ps;	/* channel occupancy of one message */
 	gs_time alloc_huge_ps;	/* 2 MiB host page, without zeroing */
 	u64 zero_bps;		/* host zeroing */
 	u64 device_zero_bps;	/* zeroing in HBM */

@@ -3,6 +3,7 @@
  * mm.c - what all memory managers share: checked calls, counters, their rows
  */
 #include <errno.h>
+#include <stdarg.h>
 
 #include "sim/mm.h"
 
@@ -58,6 +59,21 @@ static void note_peak(struct mm *m)
 {
 	if (m->stats.hbm_bytes > m->stats.hbm_peak_bytes)
 		m->stats.hbm_peak_bytes = m->stats.hbm_bytes;
+}
+
+void mm_fail(struct mm *m, int err, const char *fmt, ...)
+{
+	char why[512];
+	va_list ap;
+
+	if (m->err)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	gs_err("%s", why);
+	m->err = err;
+	gs_stop(m->sim);
 }
 
 int mm_add(struct mm *m, u64 va, u64 bytes)

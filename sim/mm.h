@@ -128,6 +128,7 @@ struct mm {
 	const void *params;		/* as bound from the configuration */
 	const struct mm_common *common;	/* manager.* keys that all share */
 	struct mm_stats stats;
+	int err;			/* of mm_fail() */
 	/* Set by init() where the policy asks for the future ... */
 	bool needs_future;
 	/* ... and by the replay then: ordinal of the next use of the unit at @va
@@ -142,6 +143,9 @@ struct mm_common {
 	u64 unit;			/* bytes; gmem's mapping unit */
 };
 extern const struct gm_param mm_common_rows[];
+
+/* The run cannot go on: say why, remember @err, stop the simulation. */
+void mm_fail(struct mm *m, int err, const char *fmt, ...) GS_PRINTF(3, 4);
 
 int mm_add(struct mm *m, u64 va, u64 bytes);
 void mm_remove(struct mm *m, u64 va, u64 bytes);

@@ -82,7 +82,7 @@ static int pass(struct replay *r)
 	if (!err) {
 		streams_poll(r);
 		gs_run(r->sim);
-		err = r->err;
+		err = r->err ? r->err : r->mm ? r->mm->err : 0;
 	}
 	if (!err) {
 		for (u32 i = 0; i < r->nstreams; i++) /* else a wake-up was lost */
