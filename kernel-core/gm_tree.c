@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
+/*
+ * gm_tree.c - UVM's density rule for prefetching, as a function of bits
+ *
+ * The leaves of one block (512 pages of 4 KiB in UVM) hang under an implicit
+ * binary tree.  Let B be the leaves that are resident or faulted, with each
+ * aligned group that holds a fault taken as a whole (64 KiB in UVM).  For each
+ * faulted leaf the largest node above it with
+ *
+ *	popcount(B in node) * 100 > leaves of node * threshold
+ *
+ * is fetched; smaller nodes on the way need not pass.  B does not grow with
+ * what was chosen in the same pass, and a threshold of 100 chooses nothing.
+ */
+#include "gm_tree.h"
+
+/* The bits of [first, last) that lie in word @w of a bitmap.  [they meet] */
+static u64 range_mask(u32 w, u32 first, u32 last)
+{
+	u32 lo = max(first, w * 64) - w * 64;
+	u32 hi = min(last, w * 64 + 64) - w * 64;
+
+	return GENMASK_ULL(hi - 1, lo);
+}
+
+static void set_range(struct gm_bitmap *b, u32 first, u32 last)
+{
+	u32 w;
+
+	for (w = first / 64; w * 64 < last; w++)
+		b->w[w] |= range_mask(w, first, last);
+}
+
+static u32 count_range(const struct gm_bitmap *b, u32 first, u32 last)
+{
+	u32 w, n = 0;
+
+	for (w = first / 64; w * 64 < last; w++)
+		n += (u32)hweight64(b->w[w] & range_mask(w, first, last));
+	return n;
+}
+
+/* The first set bit at or behind @at and before @npages, else @npages. */
+static u32 next_bit(const struct gm_bitmap *b, u32 at, u32 npages)
+{
+	u32 w;
+
+	if (at >= npages)
+		return npages;
+	for (w = at / 64; w * 64 < npages; w++) {
+		u64 bits = b->w[w] & range_mask(w, max(at, w * 64), npages);
+
+		if (bits)
+			return w * 64 + (u32)__ffs64(bits);
+	}
+	return npages;
+}
+
+void gm_tree_grow(struct gm_bitmap *b, const struct gm_bitmap *faulted, u32 skip, u32 npages,
+		  u32 group)
+{
+	u32 at = next_bit(faulted, skip, npages);
+
+	while (at < npages) {
+		u32 start = at - at % group, end = min(start + group, npages);
+
+		set_range(b, max(start, skip), end);
+		at = next_bit(faulted, end, npages);
+	}
+}
+
+bool gm_tree_node(const struct gm_bitmap *b, u32 npages, u32 leaf, u32 threshold, u32 *first,
+		  u32 *last)
+{
+	u32 size = 1;
+
+	while (size < npages)
+		size *= 2;
+	/* Nodes on one path are nested: the first that passes is the largest. */
+	for (; size; size /= 2) {
+		*first = round_down(leaf, size);
+		*last = min(*first + size, npages); /* the tree ends with the block */
+		if ((u64)count_range(b, *first, *last) * 100 > (u64)(*last - *first) * threshold)
+			return true;
+	}
+	return false;
+}
+
+void gm_tree_expand(const struct gm_bitmap *resident, const struct gm_bitmap *faulted, u32 npages,
+		    u32 group, u32 threshold, struct gm_bitmap *out)
+{
+	struct gm_bitmap b = *resident;
+	u32 at = 0, w, first, last;
+
+	memset(out, 0, sizeof(*out));
+	npages = min_t(u32, npages, GM_TREE_MAX);
+	for (w = 0; w < GM_TREE_WORDS; w++)
+		b.w[w] |= faulted->w[w];
+	gm_tree_grow(&b, faulted, 0, npages, max_t(u32, group, 1));
+
+	/*
+	 * A fault inside a node that was just chosen has that node or a smaller
+	 * one (a larger one would have been chosen), so the walk goes on behind.
+	 */
+	while ((at = next_bit(faulted, at, npages)) < npages) {
+		if (gm_tree_node(&b, npages, at, threshold, &first, &last)) {
+			set_range(out, first, last);
+			at = last;
+		} else {
+			at++;
+		}
+	}
+
+	for (w = 0; w < GM_TREE_WORDS; w++)
+		out->w[w] &= ~(faulted->w[w] | resident->w[w]);
+}
