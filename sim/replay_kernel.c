@@ -214,12 +214,12 @@ static bool touch_on(struct stream *s)
 		struct item *it = stream_head(s);
 		struct mm_touch t = { .device = s->device, .wait = &run->wait };
 
-		if (run->operand == it->noperands)
-			return true;
 		if (run->outstanding >= r->a->fault_window) {
 			stall(s);
 			return false;
 		}
+		if (run->operand == it->noperands)
+			return true;
 		if (!reach(s, due(run, it)))
 			return false;
 		question(run, it, bytes_before(run, it, gs_next_time(r->sim), r->unit), r->unit,
