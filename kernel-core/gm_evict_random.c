@@ -14,7 +14,7 @@ struct pool {
 	struct gm_mapping **unit;
 };
 
-static int random_init(struct gm_hnode *node)
+static int pick_init(struct gm_hnode *node)
 {
 	struct pool *p = kzalloc(sizeof(*p), GFP_KERNEL);
 
@@ -29,7 +29,7 @@ static int random_init(struct gm_hnode *node)
 	return 0;
 }
 
-static void random_fini(struct gm_hnode *node)
+static void pick_fini(struct gm_hnode *node)
 {
 	struct pool *p = node->policy;
 
@@ -39,7 +39,7 @@ static void random_fini(struct gm_hnode *node)
 	node->policy = NULL;
 }
 
-static void random_insert(struct gm_hnode *node, struct gm_mapping *m)
+static void pick_insert(struct gm_hnode *node, struct gm_mapping *m)
 {
 	struct pool *p = node->policy;
 
@@ -47,7 +47,7 @@ static void random_insert(struct gm_hnode *node, struct gm_mapping *m)
 	p->unit[p->n++] = m;
 }
 
-static void random_remove(struct gm_hnode *node, struct gm_mapping *m)
+static void pick_remove(struct gm_hnode *node, struct gm_mapping *m)
 {
 	struct pool *p = node->policy;
 	struct gm_mapping *last = p->unit[--p->n];
@@ -56,7 +56,7 @@ static void random_remove(struct gm_hnode *node, struct gm_mapping *m)
 	SLOT(last) = SLOT(m);
 }
 
-static struct gm_mapping *random_victim(struct gm_hnode *node)
+static struct gm_mapping *pick_victim(struct gm_hnode *node)
 {
 	struct pool *p = node->policy;
 	u64 i;
@@ -68,7 +68,7 @@ static struct gm_mapping *random_victim(struct gm_hnode *node)
 	return p->unit[i];
 }
 
-static u64 random_count(const struct gm_hnode *node)
+static u64 pick_count(const struct gm_hnode *node)
 {
 	const struct pool *p = node->policy;
 
@@ -78,10 +78,10 @@ static u64 random_count(const struct gm_hnode *node)
 const struct gm_evict_ops gm_evict_random = {
 	.name = "random",
 	.help = "any unit, each with equal chance",
-	.init = random_init,
-	.fini = random_fini,
-	.insert = random_insert,
-	.remove = random_remove,
-	.victim = random_victim,
-	.count = random_count,
+	.init = pick_init,
+	.fini = pick_fini,
+	.insert = pick_insert,
+	.remove = pick_remove,
+	.victim = pick_victim,
+	.count = pick_count,
 };
