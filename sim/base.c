@@ -2,6 +2,7 @@
 /* base.c - messages, checks, memory, hashes and near words */
 #include "sim/base.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,10 @@ static void say(const char *prefix, const char *fmt, va_list ap)
 	n += vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	if (n > (int)sizeof(line) - 2)
 		n = (int)sizeof(line) - 2;
+	/* file names and keys are other people's: no escape codes on a terminal */
+	for (int i = 0; i < n; i++)
+		if ((u8)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
 	line[n] = '\n';
 	if (gs_before_message)
 		gs_before_message();
@@ -153,6 +158,12 @@ static u32 min3(u32 a, u32 b, u32 c)
 	return m < c ? m : c;
 }
 
+/* "gib" for "GiB" is no edit at all. */
+static bool same(char a, char b)
+{
+	return tolower((u8)a) == tolower((u8)b);
+}
+
 /*
  * Edits (a letter more, less, other, or two swapped) that turn @a into @b.
  * Three rows of the usual table suffice: a swap looks two rows back.
@@ -168,11 +179,11 @@ static u32 distance(const char *a, size_t na, const char *b, size_t nb)
 
 		cur[0] = i;
 		for (u32 j = 1; j <= nb; j++) {
-			u32 other = up[j - 1] + (a[i - 1] != b[j - 1]);
+			u32 other = up[j - 1] + !same(a[i - 1], b[j - 1]);
 
 			cur[j] = min3(up[j] + 1, cur[j - 1] + 1, other);
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    up2[j - 2] + 1 < cur[j])
+			if (i > 1 && j > 1 && same(a[i - 1], b[j - 2]) &&
+			    same(a[i - 2], b[j - 1]) && up2[j - 2] + 1 < cur[j])
 				cur[j] = up2[j - 2] + 1;
 		}
 	}

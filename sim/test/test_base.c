@@ -31,6 +31,7 @@ static void test_nearest_forgives_a_letter_and_a_swap(void **state)
 	near("capacityy", "capacity");
 	near("lur", "lru");
 	near("uvn", "uvm");
+	near("LRU", "lru"); /* capitals are no edit */
 }
 
 static void test_nearest_is_the_word_itself_when_it_is_known(void **state)
