@@ -100,8 +100,6 @@ void gs_json_end(struct gs_json *j)
 	if (!empty)
 		line(j);
 	fputc(array ? ']' : '}', j->f);
-	if (j->depth == 0)
-		fputc('\n', j->f);
 }
 
 void gs_json_end_array(struct gs_json *j)
@@ -110,17 +108,10 @@ void gs_json_end_array(struct gs_json *j)
 	gs_json_end(j);
 }
 
-static void scalar_end(struct gs_json *j)
-{
-	if (j->depth == 0)
-		fputc('\n', j->f);
-}
-
 void gs_json_u64(struct gs_json *j, const char *key, u64 v)
 {
 	lead(j, key);
 	fprintf(j->f, "%llu", v);
-	scalar_end(j);
 }
 
 /* What JSON has no number for is null; -0 is 0, as no reader keeps it. */
@@ -131,14 +122,12 @@ void gs_json_real(struct gs_json *j, const char *key, double v)
 		fprintf(j->f, "%.9g", v == 0 ? 0.0 : v);
 	else
 		fputs("null", j->f);
-	scalar_end(j);
 }
 
 void gs_json_bool(struct gs_json *j, const char *key, bool v)
 {
 	lead(j, key);
 	fputs(v ? "true" : "false", j->f);
-	scalar_end(j);
 }
 
 void gs_json_str(struct gs_json *j, const char *key, const char *v)
@@ -148,7 +137,6 @@ void gs_json_str(struct gs_json *j, const char *key, const char *v)
 		string(j->f, v);
 	else
 		fputs("null", j->f);
-	scalar_end(j);
 }
 
 static u64 field(const void *obj, u32 offset)

@@ -3,8 +3,8 @@
  * json.h - a small JSON writer
  *
  * Commas, nesting and escapes are kept right by the writer; output is
- * byte-identical everywhere (integers as integers, reals with %.9g).  The
- * outermost value ends in a new line.  Nests at most 64 deep.
+ * byte-identical everywhere (integers as integers, reals with %.9g).  Nests
+ * at most 64 deep.
  */
 #ifndef GS_JSON_H
 #define GS_JSON_H
