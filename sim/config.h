@@ -27,14 +27,18 @@ void gs_config_free(struct gs_config *cfg);
 
 /* Read @path and its bases.  0 or -EINVAL, -ENOENT ... (said already). */
 int gs_config_load(struct gs_config *cfg, const char *path);
-/* @assignment is "key.path=value"; wins over all files. */
+/*
+ * @assignment is "key.path=value"; wins over what is loaded so far.  A value that
+ * begins with [ or { is YAML.
+ */
 int gs_config_set(struct gs_config *cfg, const char *assignment);
 
 /*
  * Give every row of every section its value (the written one or the default)
  * and refuse what no section knows, but for keys below a prefix of
  * @ignore (NULL-terminated or NULL), which another reader uses ("sweep").
- * @sections ends with a NULL prefix.  Strings live as long as @cfg.
+ * @sections ends with a NULL prefix.  Strings live as long as @cfg.  A row
+ * whose default is NULL must be written where its section has an obj.
  */
 int gs_config_bind(struct gs_config *cfg, const struct gs_section *sections,
 		   const char *const *ignore);
@@ -54,18 +58,25 @@ const char *gs_config_dir(const struct gs_config *cfg, const char *key);
 /*
  * Raw access for the sweep section: number of children of the mapping or
  * sequence at @key (0 if absent), and the i-th child's key ("" in a sequence)
- * and scalar value (NULL if it is no scalar).
+ * and scalar value (NULL if it is no scalar).  Key paths may go through
+ * keys with dots of their own and name elements by number ("sweep.axes.0").
  */
 size_t gs_config_children(const struct gs_config *cfg, const char *key);
 int gs_config_child(const struct gs_config *cfg, const char *key, size_t i, const char **child_key,
 		    const char **value);
 
-/* Text <-> value of one row, as in files.  0 or -EINVAL with *why set (static). */
+/*
+ * Text <-> value of one row, as in files.  0 or -EINVAL with *why set (static,
+ * until the thread's next call).  A string field points to @text itself.
+ */
 int gs_param_parse(const struct gm_param *row, const char *text, void *obj, const char **why);
 /* Spell the value so that parsing gives it back exactly ("40 GiB"). */
 void gs_param_format(const struct gm_param *row, const void *obj, char *buf, size_t size);
 
-/* Effective configuration: YAML on @f; JSON object through json.h's writer. */
+/*
+ * Effective configuration: YAML on @f, which loads back as the same; members of
+ * the object that is open in @j.
+ */
 void gs_config_print_yaml(FILE *f, const struct gs_section *sections);
 struct gs_json;
 void gs_config_print_json(struct gs_json *j, const struct gs_section *sections);
