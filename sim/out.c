@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* out.c - results that appear whole or not at all */
+#define _GNU_SOURCE /* nftw() */
+#include "sim/out.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct outfile {
+	FILE *f;
+	char *name;
+};
+
+struct gs_outdir {
+	char *path; /* where it is to be */
+	char *tmp;  /* where it is built: beside it, so that rename() can do */
+	struct outfile *files;
+	size_t n, cap;
+};
+
+/* Says "cannot do path: why" and gives -errno. */
+static int cannot(const char *what, const char *path)
+{
+	int err = errno ? errno : EIO;
+
+	gs_err("cannot %s %s: %s", what, path, strerror(err));
+	return -err;
+}
+
+/* ---- paths -------------------------------------------------------------- */
+
+/* @path without slashes at its end. */
+static char *trimmed(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return gs_asprintf("%.*s", (int)n, path);
+}
+
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* ".NAME.tmp-PID" beside @path; @word is "tmp" or "old". */
+static char *beside(const char *path, const char *word)
+{
+	const char *name = name_of(path);
+
+	return gs_asprintf("%.*s.%s.%s-%ld", (int)(name - path), path, name, word, (long)getpid());
+}
+
+static int sync_folder(const char *folder)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;
+
+	/* some file systems cannot sync folders; they say EINVAL */
+	if (fd < 0 || (fsync(fd) && errno != EINVAL))
+		err = cannot("sync", folder);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+/* A rename is on disk only when the folder around it is. */
+static int sync_parent(const char *path)
+{
+	const char *name = name_of(path);
+	char *folder =
+		name == path ? gs_strdup(".") : gs_asprintf("%.*s", (int)(name - path), path);
+	int err = sync_folder(folder);
+
+	free(folder);
+	return err;
+}
+
+/* mkdir -p for what stands before the last name in @path. */
+static int make_parents(const char *path)
+{
+	char *p = gs_strdup(path);
+	int err = 0;
+
+	for (char *s = p + 1; *p && *s && !err; s++) {
+		struct stat st;
+
+		if (*s != '/')
+			continue;
+		*s = 0;
+		if (stat(p, &st) && mkdir(p, 0777) && errno != EEXIST)
+			err = cannot("make the folder", p);
+		*s = '/';
+	}
+	free(p);
+	return err;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int remove_tree(const char *path)
+{
+	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- directories -------------------------------------------------------- */
+
+/* Of all that a folder may be, only what we made or what is empty may go. */
+static bool holds_a_result(const char *path)
+{
+	bool empty = true, ours = false;
+	struct dirent *e;
+	DIR *d = opendir(path);
+
+	if (!d)
+		return false;
+	while ((e = readdir(d))) {
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		empty = false;
+		ours |= !strcmp(e->d_name, "summary.json");
+	}
+	closedir(d);
+	return empty || ours;
+}
+
+/* 0 if nothing is there or it may be replaced; *exists says which. */
+static int may_replace(const char *path, bool *exists)
+{
+	struct stat st;
+
+	*exists = !lstat(path, &st);
+	if (!*exists)
+		return errno == ENOENT ? 0 : cannot("look at", path);
+	if (S_ISDIR(st.st_mode) && holds_a_result(path))
+		return 0;
+	gs_err("%s exists and is no result of gmemsim: it is left alone; name another folder",
+	       path);
+	return -EEXIST;
+}
+
+/* Its files are closed already. */
+static void outdir_free(struct gs_outdir *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		free(d->files[i].name);
+	free(d->files);
+	free(d->path);
+	free(d->tmp);
+	free(d);
+}
+
+static int make_tmp(const char *tmp)
+{
+	if (!mkdir(tmp, 0777))
+		return 0;
+	/* left by a killed process that had our number */
+	if (errno == EEXIST && !remove_tree(tmp) && !mkdir(tmp, 0777))
+		return 0;
+	return cannot("make the folder", tmp);
+}
+
+struct gs_outdir *gs_outdir_begin(const char *path)
+{
+	struct gs_outdir *d = gs_calloc(1, sizeof(*d));
+	const char *name;
+	bool exists;
+
+	d->path = trimmed(path);
+	d->tmp = beside(d->path, "tmp");
+	name = name_of(d->path);
+	if (!*name || !strcmp(name, ".") || !strcmp(name, "..")) {
+		gs_err("\"%s\" cannot be a result folder: name a new one", path);
+		goto err;
+	}
+	if (make_parents(d->path) || may_replace(d->path, &exists) || make_tmp(d->tmp))
+		goto err;
+	return d;
+err:
+	outdir_free(d);
+	return NULL;
+}
+
+FILE *gs_outdir_file(struct gs_outdir *d, const char *name)
+{
+	char *path = gs_asprintf("%s/%s", d->tmp, name);
+	FILE *f;
+
+	gs_assert(!strchr(name, '/'));
+	f = fopen(path, "wxe");
+	if (!f) {
+		cannot("create", path);
+	} else {
+		GS_PUSH_ROOM(d->files, d->n, d->cap);
+		d->files[d->n++] = (struct outfile){ f, gs_strdup(name) };
+	}
+	free(path);
+	return f;
+}
+
+/*
+ * A full disk shows in the middle (then only the stream's flag is left of it) or
+ * here.  libc keeps what it could not write, so flushing again gives the reason.
+ */
+static int finish_file(FILE *f, const char *name)
+{
+	bool failed = ferror(f);
+	int err = 0;
+
+	errno = 0;
+	if (fflush(f) || (failed && (errno = EIO)) || fsync(fileno(f)))
+		err = cannot("write", name);
+	if (fclose(f) && !err)
+		err = cannot("write", name);
+	return err;
+}
+
+static int finish_files(struct gs_outdir *d)
+{
+	int err = 0;
+
+	for (; d->n; d->n--) {
+		struct outfile *o = &d->files[d->n - 1];
+
+		/* one message: when the disk is full, it is full for all */
+		if (err)
+			fclose(o->f);
+		else
+			err = finish_file(o->f, o->name);
+		free(o->name);
+	}
+	return err;
+}
+
+/* An older result steps aside and comes back if the new one cannot take its place. */
+static int put_in_place(const struct gs_outdir *d)
+{
+	char *old = beside(d->path, "old");
+	bool exists;
+	int err = may_replace(d->path, &exists);
+
+	if (!err && exists && rename(d->path, old))
+		err = cannot("replace", d->path);
+	if (!err && rename(d->tmp, d->path)) {
+		err = cannot("make the folder", d->path);
+		if (exists && rename(old, d->path))
+			gs_err("the older result is in %s", old);
+	} else if (!err && exists && remove_tree(old)) {
+		cannot("remove the older result in", old); /* the new one is there */
+	}
+	free(old);
+	return err ? err : sync_parent(d->path);
+}
+
+int gs_outdir_commit(struct gs_outdir *d)
+{
+	int err = finish_files(d);
+
+	if (!err)
+		err = sync_folder(d->tmp);
+	if (!err)
+		err = put_in_place(d);
+	if (err)
+		remove_tree(d->tmp);
+	outdir_free(d);
+	return err;
+}
+
+void gs_outdir_abort(struct gs_outdir *d)
+{
+	if (!d)
+		return;
+	for (size_t i = 0; i < d->n; i++)
+		fclose(d->files[i].f);
+	remove_tree(d->tmp);
+	outdir_free(d);
+}
+
+/* ---- single files ------------------------------------------------------- */
+
+static int write_stream(FILE *f, const char *path, const void *data, size_t len)
+{
+	if (!f)
+		return cannot("create", path);
+	fwrite(data, 1, len, f);
+	return finish_file(f, path);
+}
+
+/* A device or a pipe (/dev/stdout) has no whole to replace. */
+static int write_through(const char *path, const void *data, size_t len)
+{
+	FILE *f = fopen(path, "we");
+	bool failed;
+
+	if (!f)
+		return cannot("open", path);
+	failed = fwrite(data, 1, len, f) != len;
+	if (fclose(f) || failed)
+		return cannot("write", path);
+	return 0;
+}
+
+int gs_write_file(const char *path, const void *data, size_t len)
+{
+	struct stat st;
+	char *real, *tmp;
+	int err;
+
+	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return write_through(path, data, len);
+	real = realpath(path, NULL); /* what a link names is replaced, not the link */
+	if (!real)
+		real = gs_strdup(path);
+	tmp = beside(real, "tmp");
+	err = make_parents(real);
+	if (!err)
+		err = write_stream(fopen(tmp, "we"), tmp, data, len);
+	if (!err && rename(tmp, real))
+		err = cannot("write", path);
+	if (err)
+		unlink(tmp);
+	else
+		err = sync_parent(real);
+	free(tmp);
+	free(real);
+	return err;
+}
