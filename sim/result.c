@@ -109,7 +109,7 @@ double gs_result_slowdown(const struct gs_result *res)
 
 /* ---- JSON -------------------------------------------------------------- */
 
-static void json_hash(struct gs_json *j, const char *key, u64 hash)
+void gs_json_hash(struct gs_json *j, const char *key, u64 hash)
 {
 	char text[17];
 
@@ -123,8 +123,8 @@ static void json_provenance(struct gs_json *j, const struct gs_report *r)
 	gs_json_str(j, "program", "gmemsim");
 	gs_json_str(j, "version", gs_version);
 	gs_json_str(j, "commit", gs_commit);
-	json_hash(j, "config_hash", r->config_hash);
-	json_hash(j, "trace_hash", r->job->hash);
+	gs_json_hash(j, "config_hash", r->config_hash);
+	gs_json_hash(j, "trace_hash", r->job->hash);
 	gs_json_str(j, "job", r->job->name);
 	gs_json_str(j, "framework", r->job->framework);
 	gs_json_str(j, "source", r->job->source);

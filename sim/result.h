@@ -21,7 +21,8 @@ struct gs_stat_block {
 };
 
 struct gs_report {
-	const char *manager; /* its name, with the variant where there is one */
+	const char *manager; /* its name */
+	const char *title;   /* the same with variant and policies, for people */
 	const struct gs_section *sections;
 	const struct gs_job *job;
 	const struct gs_workload_cfg *workload;
@@ -54,6 +55,9 @@ double gs_result_slowdown(const struct gs_result *res);
 void gs_csv_names(FILE *f, const struct gm_stat *rows);
 void gs_csv_values(FILE *f, const struct gm_stat *rows, const void *obj);
 void gs_csv_text(FILE *f, const char *text); /* quoted where it must be */
+
+struct gs_json;
+void gs_json_hash(struct gs_json *j, const char *key, u64 hash); /* 16 hex digits */
 
 void gs_report_json(FILE *f, const struct gs_report *r);
 /* All files of a result directory.  0 or -errno (said). */

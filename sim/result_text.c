@@ -42,7 +42,7 @@ static void print_head(FILE *f, const struct gs_report *r)
 	const struct gs_result *res = r->res;
 	char hbm[24], foot[24], unit[24];
 
-	fprintf(f, "%s under %s, timing %s\n", r->job->name, r->manager,
+	fprintf(f, "%s under %s, timing %s\n", r->job->name, r->title,
 		gs_timing_names[r->workload->timing]);
 	fprintf(f, "HBM %s for a footprint of %s (%.0f %%), units of %s\n\n",
 		gs_text_bytes(r->hbm_usable, hbm), gs_text_bytes(res->footprint_bytes, foot),

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * main.c - the commands of gmemsim
+ */
+#include "sim/main.h"
+#include "sim/version.h"
+#include "traces/cmd.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct command {
+	const char *name, *args, *help;
+	int (*run)(int argc, char **argv); /* NULL: of a later version */
+	const char *more;		   /* options and examples */
+};
+
+static const char run_more[] =
+	"  --trace FILE     replay FILE in place of workload.trace\n"
+	"  --set KEY=VALUE  any key of the configuration; may be repeated, wins over files\n"
+	"  -o DIR           write summary.json and the tables to DIR, whole or not at all\n"
+	"  --json           print summary.json in place of the page\n"
+	"  --quiet          print nothing but errors\n"
+	"  --help-config    every key, with unit, default, range and source\n"
+	"\n"
+	"  gmemsim run configs/exp/single.yaml\n"
+	"  gmemsim run configs/exp/single.yaml --set manager.type=uvm \\\n"
+	"          --set device.hbm.capacity=\"40 GiB\" --set workload.iterations=2\n"
+	"  gmemsim run configs/exp/single.yaml --set device.hbm.capacity_percent=\"50 %\" -o out\n"
+	"\n"
+	"Exit status: 0 done, 1 the run failed (static: does not fit), 2 your input, 3 a bug.\n";
+
+static const char sweep_more[] =
+	"  -j N             points at a time (as many as there are processors)\n"
+	"  -o DIR           where results go (results/NAME for NAME.yaml)\n"
+	"  --resume         keep the points in DIR that are finished and still the same\n"
+	"  --engine local   this machine; slurm comes with a later version\n"
+	"  --set, --trace, --quiet   as for run\n"
+	"\n"
+	"The section `sweep` of the configuration names the axes; the points are their grid:\n"
+	"\n"
+	"  sweep:\n"
+	"    axes:\n"
+	"      - hbm_percent: [100, 75, 50, 25]       # of the job's footprint\n"
+	"      - key: link.h2d                        # any key: a list of values ...\n"
+	"        values: [25 GB/s, 50 GB/s]\n"
+	"      - key: manager.unit                    # ... or from, to, step\n"
+	"        from: 2 MiB\n"
+	"        to: 8 MiB\n"
+	"        step: 2 MiB\n"
+	"      - name: policy                         # several keys together\n"
+	"        cases:\n"
+	"          - {label: uvm, set: {manager.type: uvm}}\n"
+	"          - {label: tree, set: {manager.type: gmem, manager.prefetcher: tree}}\n"
+	"\n"
+	"DIR/sweep.csv has one row a point, in the order of the grid; a point that fails is a\n"
+	"row with its reason.  DIR/points has summary.json of each.\n";
+
+static const char config_more[] =
+	"  --schema         every key as a page of Markdown; needs no configuration\n"
+	"  --set, --trace   as for run\n"
+	"\n"
+	"Prints the configuration as it takes effect: files, bases, --set and defaults.\n";
+
+static const char trace_more[] = "  gmemsim trace help tells more.\n";
+
+static const struct command commands[] = {
+	{ "run", "CONFIG.yaml [--trace FILE] [--set KEY=VALUE]... [-o DIR] [--json] [--quiet]",
+	  "replay one job on one machine under one manager", cmd_run, run_more },
+	{ "sweep", "CONFIG.yaml [-j N] [--engine local|slurm] [--resume] [-o DIR]",
+	  "the same over a grid of settings, in parallel", cmd_sweep, sweep_more },
+	{ "trace", "info|cat|stat|verify|import ...", "look at, check and import traces", tr_cmd,
+	  trace_more },
+	{ "list", "", "managers, policies, machines and timings to choose from", cmd_list, "" },
+	{ "config", "CONFIG.yaml | --schema", "the configuration as it takes effect", cmd_config,
+	  config_more },
+	{ "size", NULL, NULL, NULL, NULL },
+	{ "mrc", NULL, NULL, NULL, NULL },
+	{ "explain", NULL, NULL, NULL, NULL },
+	{ "compare", NULL, NULL, NULL, NULL },
+	{ "report", NULL, NULL, NULL, NULL },
+	{ "migrate", NULL, NULL, NULL, NULL },
+	{ "calibrate", NULL, NULL, NULL, NULL },
+	{ "validate", NULL, NULL, NULL, NULL },
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < GS_ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void program_help(FILE *f)
+{
+	fputs("gmemsim - what overcommitting device memory costs a training job\n\n"
+	      "Replays a recorded job on a described machine under a memory manager (GMEM, UVM,\n"
+	      "explicit allocation, or the ideal of memory without end) and tells where the time\n"
+	      "goes.\n\n",
+	      f);
+	for (size_t i = 0; i < GS_ARRAY_SIZE(commands) && commands[i].run; i++)
+		fprintf(f, "  gmemsim %-7s %s\n", commands[i].name, commands[i].help);
+	fputs("\nBegin with\n\n"
+	      "  gmemsim run configs/exp/single.yaml          one run, one page\n"
+	      "  gmemsim sweep configs/exp/demo.yaml          iteration time against memory size\n"
+	      "  gmemsim list                                 what there is to choose\n"
+	      "  gmemsim COMMAND --help                       options and examples\n",
+	      f);
+}
+
+void main_help(FILE *f, const char *command)
+{
+	const struct command *c = find(command);
+
+	if (!c || !c->run) {
+		program_help(f);
+		return;
+	}
+	fprintf(f, "usage: gmemsim %s %s\n\n%s\n%s%s", c->name, c->args, c->help,
+		*c->more ? "\n" : "", c->more);
+}
+
+void sets_add(struct sets *s, const char *assignment)
+{
+	GS_PUSH_ROOM(s->v, s->n, s->cap);
+	s->v[s->n++] = gs_strdup(assignment);
+}
+
+void sets_trace(struct sets *s, const char *path)
+{
+	GS_PUSH_ROOM(s->v, s->n, s->cap);
+	s->v[s->n++] = gs_asprintf("workload.trace=%s", path);
+}
+
+void sets_fini(struct sets *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->v[i]);
+	free(s->v);
+	*s = (struct sets){ 0 };
+}
+
+static int unknown(const char *name)
+{
+	const char *names[GS_ARRAY_SIZE(commands) + 1] = { NULL }, *near;
+
+	for (size_t i = 0; i < GS_ARRAY_SIZE(commands); i++)
+		names[i] = commands[i].name;
+	near = gs_nearest(name, names);
+	gs_err("there is no command '%s'%s%s%s; try `gmemsim --help`", name,
+	       near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+	return GS_EXIT_USER;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "--help";
+	const struct command *c;
+	int rc;
+
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		main_help(argc > 1 ? stdout : stderr, argc > 2 ? argv[2] : "");
+		return argc > 1 ? GS_EXIT_OK : GS_EXIT_USER;
+	}
+	if (!strcmp(name, "--version")) {
+		printf("gmemsim %s (%s)\n", gs_version, gs_commit);
+		return GS_EXIT_OK;
+	}
+	c = find(name);
+	if (!c)
+		return unknown(name);
+	if (!c->run) {
+		gs_err("%s comes with a later version", name);
+		return GS_EXIT_USER;
+	}
+	rc = c->run(argc - 1, argv + 1);
+	if (fflush(stdout) || ferror(stdout)) {
+		gs_err("standard output cannot be written");
+		return rc ? rc : GS_EXIT_USER;
+	}
+	return rc;
+}
