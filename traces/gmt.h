@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * gmt.h - the layout of a .gmt file, as FORMAT.md describes it
+ *
+ *	prologue | HEAD | DATA 0 | DATA 1 | ... | SUMM | INDX | footer
+ *
+ * Each block is a block head of 32 bytes and one zstd frame.  All integers of
+ * fixed size are little-endian.  Numbers in this file are the format: they may
+ * be added to, never changed.
+ */
+#ifndef TR_GMT_H
+#define TR_GMT_H
+
+#include "sim/op.h"
+#include "traces/buf.h"
+#include "traces/check.h"
+
+#define GMT_MAGIC     "\x89GMT\r\n\x1a\n"
+#define GMT_END_MAGIC "GMT-END\n"
+
+enum {
+	GMT_MAJOR = 1,
+	GMT_MINOR = 0,
+
+	GMT_PROLOGUE = 16,
+	GMT_BLOCK_HEAD = 32,
+	GMT_FOOTER = 64,
+
+	GMT_FRAME_TARGET = 1 << 20, /* raw bytes after which a frame ends */
+	GMT_RAW_MAX = 1 << 24,	    /* raw bytes of any block */
+	GMT_BATCH = 4096	    /* page accesses of one record, at most */
+};
+
+/* Tags of blocks, as four letters in the file. */
+#define GMT_TAG(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
+#define GMT_HEAD	    GMT_TAG('H', 'E', 'A', 'D')
+#define GMT_DATA	    GMT_TAG('D', 'A', 'T', 'A')
+#define GMT_SUMM	    GMT_TAG('S', 'U', 'M', 'M')
+#define GMT_INDX	    GMT_TAG('I', 'N', 'D', 'X')
+
+/* Rows of HEAD and SUMM: key, length, value (text, or one varint). */
+enum gmt_key {
+	GMT_KEY_NAME = 1,
+	GMT_KEY_FRAMEWORK = 2,
+	GMT_KEY_SOURCE = 3,
+	GMT_KEY_RECORDED = 4,
+	GMT_KEY_DEVICE = 5, /* one row a device, in order */
+	GMT_KEY_PAGE_HINT = 6,
+	GMT_KEY_NOPS = 16,
+	GMT_KEY_NKERNELS = 17,
+	GMT_KEY_NPAGES = 18,
+	GMT_KEY_NTENSORS = 19,
+	GMT_KEY_NITERATIONS = 20,
+	GMT_KEY_NSTREAMS = 21,
+	GMT_KEY_VA_LOW = 22,
+	GMT_KEY_VA_HIGH = 23,
+	GMT_KEY_BYTES_TOTAL = 24,
+	GMT_KEY_BYTES_PEAK = 25,
+	GMT_KEY_NTOUCHES = 26,
+	GMT_KEY_KERNEL_PS = 27
+};
+
+/* Sections of a DATA frame. */
+enum gmt_section {
+	GMT_RECORDS = 1,
+	GMT_DURATIONS = 2,
+	GMT_PAGE_VA = 3,
+	GMT_PAGE_TIME = 4,
+	GMT_PAGE_KIND = 5,
+	GMT_NR_SECTIONS = 6 /* above the last */
+};
+
+enum gmt_record {
+	GMT_ALLOC = 1,
+	GMT_FREE = 2,
+	GMT_KERNEL = 3,
+	GMT_HOST = 4,
+	GMT_ADVICE = 5,
+	GMT_MARK = 6,
+	GMT_PAGES = 7
+};
+
+/* Flags of a kernel record: which fields follow; without one the value is ... */
+enum {
+	GMT_K_PLACE = 1, /* device, stream; else as in the kernel before */
+	GMT_K_WHAT = 2,	 /* class, element type, phase; else as before */
+	GMT_K_FLOPS = 4, /* else 0 */
+	GMT_K_BYTES = 8	 /* else 0 */
+};
+
+/* Flags of a touch; bits 0 and 1 are the access. */
+enum {
+	GMT_T_ACCESS = 3,
+	GMT_T_OFF = 4,	      /* offset; else 0 */
+	GMT_T_SAME = 8,	      /* no length: that of the touch before */
+	GMT_T_PATTERN = 0x10, /* pattern, and stride if strided; else sequential */
+	GMT_T_SHARE = 0x20,   /* else 0 */
+	GMT_T_MORE = 0x80     /* length and bytes that later versions define */
+};
+
+enum { GMT_M_ITERATION = 1 }; /* flags of a mark */
+
+/* Flags of a batch of page accesses. */
+enum {
+	GMT_P_ABSOLUTE = 1, /* addresses less the base; else differences */
+	GMT_P_TIMED = 2,    /* times are given; else all are 0 */
+	GMT_P_NS = 4	    /* times are whole nanoseconds */
+};
+
+/* "other" of tensor kinds, classes, element types and phases. */
+enum { GMT_OTHER = 255 };
+
+/* A name reference: 0 is "", 1 defines the next number, from 2. */
+enum { GMT_NAME_EMPTY = 0, GMT_NAME_NEW = 1, GMT_NAME_FIRST = 2 };
+
+/*
+ * What is left of the number written for a duration: bit 0 tells whether the
+ * rest is ps (1) or ns (0).  Recorders count ns, and ten bits a kernel are a
+ * third of its size.
+ */
+static inline u64 gmt_from_ps(u64 ps)
+{
+	return ps % 1000 ? ps << 1 | 1 : ps / 1000 << 1;
+}
+
+static inline u64 gmt_to_ps(u64 v)
+{
+	return v & 1 ? v >> 1 : (v >> 1) * 1000;
+}
+
+/* State that encoder and decoder of a frame keep in step. */
+struct gmt_state {
+	u32 next_tensor; /* id after the tensor allocated last */
+	u64 next_va;	 /* end of the tensor allocated last */
+	u16 device, stream;
+	u8 opclass, dtype, phase; /* of the kernel before */
+};
+
+/* Start of a frame: nothing before it is known but the two delta bases. */
+static inline void gmt_state_begin(struct gmt_state *s, u32 next_tensor, u64 next_va)
+{
+	*s = (struct gmt_state){ .next_tensor = next_tensor,
+				 .next_va = next_va,
+				 .opclass = GS_OTHER_CLASS,
+				 .dtype = GS_OTHER_DTYPE,
+				 .phase = GS_OTHER_PHASE };
+}
+
+/* One kind of page access: what the page column's numbers stand for. */
+struct gmt_page_kind {
+	u16 device;
+	u8 access;
+	u32 bytes;
+};
+
+/* Operations into the raw content of frames (gmt_enc.c). */
+struct gmt_enc;
+struct gmt_enc *gmt_enc_new(void);
+void gmt_enc_free(struct gmt_enc *e);
+/* 0, or -EINVAL for a name that is none.  [@op passed tr_check_op()] */
+int gmt_enc_put(struct gmt_enc *e, const struct gs_op *op);
+size_t gmt_enc_bytes(const struct gmt_enc *e); /* of the frame so far, about */
+u64 gmt_enc_nops(const struct gmt_enc *e);     /* in the frame so far */
+/* Append the frame's raw content to @out and begin the next frame. */
+void gmt_enc_end(struct gmt_enc *e, struct tr_buf *out);
+
+/*
+ * ... and back (gmt_dec.c).  The raw bytes stay the caller's and in place
+ * while the frame is read; names point into them.  @newer: the file's minor
+ * version is above ours, so that unknown words and records are passed over.
+ */
+struct gmt_dec;
+struct gmt_dec *gmt_dec_new(bool newer);
+void gmt_dec_free(struct gmt_dec *d);
+/* 0 or -EINVAL.  @first, @nops: what the index says of the frame. */
+int gmt_dec_begin(struct gmt_dec *d, const u8 *raw, size_t n, u64 first, u64 nops);
+/* 1: @op filled (but for .where), 0: the frame has ended well, -EINVAL: it is nonsense. */
+int gmt_dec_next(struct gmt_dec *d, struct gs_op *op);
+/* What was wrong, after -EINVAL. */
+const char *gmt_dec_why(const struct gmt_dec *d);
+
+/* Read the .gmt open at @fd (owned from now on); messages call it @path. */
+int gmt_open(int fd, const char *path, struct gs_source **out);
+
+/* What a file says about itself besides struct gs_job. */
+struct gmt_info {
+	u16 major, minor;
+	u64 file_bytes, kernel_ps, ntouches;
+	u32 nframes;
+};
+void gmt_info(const struct gs_source *src, struct gmt_info *info);
+
+/* Rows of the summary: key and place in struct gs_job (or behind it). */
+struct gmt_totals {
+	struct gs_job job;
+	u64 ntouches, kernel_ps;
+};
+struct gmt_total_row {
+	u16 key;
+	u8 size; /* of the field: 4 or 8 bytes */
+	u32 offset;
+};
+extern const struct gmt_total_row gmt_total_rows[];
+extern const size_t gmt_ntotal_rows;
+
+#endif

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * gmt_write.c - .gmt files, written in one pass
+ *
+ * The file grows under a temporary name beside its own and is renamed when it
+ * is whole and on the disk.
+ */
+#include "traces/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "traces/gmt.h"
+
+/*
+ * Level 9: on recorded trainings 12 % smaller than level 3 and still faster
+ * than any reader of text delivers.
+ */
+enum { LEVEL = 9 };
+
+struct tr_writer {
+	char *path, *tmp; /* NULL: no name */
+	int fd, err;
+	u64 pos;
+	struct tr_check check;
+	struct gmt_enc *enc;
+	struct tr_buf raw, packed;
+	ZSTD_CCtx *zstd;
+
+	struct tr_buf hashes; /* of HEAD and all frames, as in the file */
+	struct tr_buf frames; /* the index: of each frame offset, operations, hash */
+	u64 last_offset;
+	u32 nframes;
+	struct tr_buf iterations; /* the index: distances of the marks in operations */
+	u64 last_mark;
+};
+
+/* ---- the file --------------------------------------------------------- */
+
+static int fail(struct tr_writer *w, const char *what)
+{
+	w->err = -errno;
+	gs_err("%s: %s: %s", w->path ? w->path : "temporary trace", what, strerror(errno));
+	return w->err;
+}
+
+static int write_all(struct tr_writer *w, const u8 *p, size_t n)
+{
+	while (n) {
+		ssize_t done = write(w->fd, p, n);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return fail(w, "cannot write");
+		p += done;
+		n -= (size_t)done;
+		w->pos += (u64)done;
+	}
+	return 0;
+}
+
+static int open_unnamed(void)
+{
+	const char *dir = getenv("TMPDIR");
+	char *name = gs_asprintf("%s/gmemsim.XXXXXX", dir && *dir ? dir : "/tmp");
+	int fd = mkstemp(name);
+
+	if (fd >= 0)
+		unlink(name);
+	free(name);
+	return fd;
+}
+
+static int open_named(struct tr_writer *w)
+{
+	mode_t mask = umask(0);
+	int fd;
+
+	umask(mask);
+	w->tmp = gs_asprintf("%s.XXXXXX", w->path);
+	fd = mkstemp(w->tmp);
+	if (fd >= 0)
+		fchmod(fd, 0666 & ~mask); /* mkstemp() lets nobody else read it */
+	return fd;
+}
+
+/* One block: head and zstd frame.  The hash of its content goes to @hash. */
+static int write_block(struct tr_writer *w, u32 tag, u32 number, const struct tr_buf *raw,
+		       u64 *hash)
+{
+	struct tr_buf head = { 0 };
+	size_t room = ZSTD_compressBound(raw->n), n;
+	int ret;
+
+	gs_assert(raw->n <= GMT_RAW_MAX);
+	w->packed.n = 0;
+	n = ZSTD_compressCCtx(w->zstd, tr_buf_room(&w->packed, room), room, raw->p, raw->n, LEVEL);
+	gs_assert(!ZSTD_isError(n));
+	*hash = gs_hash(raw->p, raw->n, 0);
+	tr_put_le(&head, tag, 4);
+	tr_put_le(&head, number, 4);
+	tr_put_le(&head, raw->n, 4);
+	tr_put_le(&head, n, 4);
+	tr_put_le(&head, *hash, 8);
+	tr_put_le(&head, gs_hash(head.p, head.n, 0), 8);
+	ret = write_all(w, head.p, head.n);
+	if (!ret)
+		ret = write_all(w, w->packed.p, n);
+	tr_buf_fini(&head);
+	return ret;
+}
+
+/* ---- HEAD, frames, SUMM, INDX, footer ---------------------------------- */
+
+static void put_text(struct tr_buf *b, enum gmt_key key, const char *s)
+{
+	size_t n = s ? strlen(s) : 0;
+
+	if (!n)
+		return;
+	tr_put(b, key);
+	tr_put(b, n);
+	tr_put_bytes(b, s, n);
+}
+
+static void put_number(struct tr_buf *b, enum gmt_key key, u64 v)
+{
+	struct tr_buf value = { 0 };
+
+	tr_put(&value, v);
+	tr_put(b, key);
+	tr_put(b, value.n);
+	tr_put_bytes(b, value.p, value.n);
+	tr_buf_fini(&value);
+}
+
+static int write_head(struct tr_writer *w, const struct tr_meta *meta)
+{
+	u64 hash;
+	int ret;
+
+	tr_put_bytes(&w->raw, GMT_MAGIC, 8);
+	tr_put_le(&w->raw, GMT_MAJOR, 2);
+	tr_put_le(&w->raw, GMT_MINOR, 2);
+	tr_put_le(&w->raw, 0, 4);
+	ret = write_all(w, w->raw.p, w->raw.n);
+	if (ret)
+		return ret;
+	w->raw.n = 0;
+	put_text(&w->raw, GMT_KEY_NAME, meta->name);
+	put_text(&w->raw, GMT_KEY_FRAMEWORK, meta->framework);
+	put_text(&w->raw, GMT_KEY_SOURCE, meta->source);
+	put_text(&w->raw, GMT_KEY_RECORDED, meta->recorded);
+	for (u32 i = 0; i < meta->ndevices; i++)
+		put_text(&w->raw, GMT_KEY_DEVICE, meta->device_names[i]);
+	put_number(&w->raw, GMT_KEY_PAGE_HINT, meta->page_hint);
+	ret = write_block(w, GMT_HEAD, 0, &w->raw, &hash);
+	tr_put_le(&w->hashes, hash, 8);
+	return ret;
+}
+
+static int write_frame(struct tr_writer *w)
+{
+	u64 hash, offset = w->pos, nops = gmt_enc_nops(w->enc);
+	int ret;
+
+	if (!nops)
+		return 0;
+	w->raw.n = 0;
+	gmt_enc_end(w->enc, &w->raw);
+	ret = write_block(w, GMT_DATA, w->nframes, &w->raw, &hash);
+	tr_put(&w->frames, offset - w->last_offset);
+	tr_put(&w->frames, nops);
+	tr_put_le(&w->frames, hash, 8);
+	tr_put_le(&w->hashes, hash, 8);
+	w->last_offset = offset;
+	w->nframes++;
+	return ret;
+}
+
+static int write_summary(struct tr_writer *w)
+{
+	struct gmt_totals t = { w->check.job, w->check.ntouches, w->check.kernel_ps };
+	u64 hash;
+
+	w->raw.n = 0;
+	for (size_t i = 0; i < gmt_ntotal_rows; i++) {
+		const struct gmt_total_row *row = &gmt_total_rows[i];
+		const void *field = (const u8 *)&t + row->offset;
+
+		put_number(&w->raw, row->key,
+			   row->size == 4 ? *(const u32 *)field : *(const u64 *)field);
+	}
+	return write_block(w, GMT_SUMM, 0, &w->raw, &hash);
+}
+
+static int write_index(struct tr_writer *w)
+{
+	u64 hash;
+
+	w->raw.n = 0;
+	tr_put(&w->raw, w->nframes);
+	tr_put_bytes(&w->raw, w->frames.p, w->frames.n);
+	tr_put(&w->raw, w->check.job.niterations);
+	tr_put_bytes(&w->raw, w->iterations.p, w->iterations.n);
+	return write_block(w, GMT_INDX, 0, &w->raw, &hash);
+}
+
+static int write_footer(struct tr_writer *w, u64 summary, u64 index)
+{
+	w->check.job.hash = gs_hash(w->hashes.p, w->hashes.n, 0);
+	w->raw.n = 0;
+	tr_put_le(&w->raw, summary, 8);
+	tr_put_le(&w->raw, index, 8);
+	tr_put_le(&w->raw, w->check.job.hash, 8);
+	tr_put_le(&w->raw, w->pos + GMT_FOOTER, 8);
+	tr_put_le(&w->raw, w->nframes, 4);
+	tr_put_le(&w->raw, GMT_MAJOR, 2);
+	tr_put_le(&w->raw, GMT_MINOR, 2);
+	tr_put_le(&w->raw, 0, 8);
+	tr_put_le(&w->raw, gs_hash(w->raw.p, w->raw.n, 0), 8);
+	tr_put_bytes(&w->raw, GMT_END_MAGIC, 8);
+	gs_assert(w->raw.n == GMT_FOOTER);
+	return write_all(w, w->raw.p, w->raw.n);
+}
+
+/* All that follows the operations. */
+static int write_tail(struct tr_writer *w)
+{
+	u64 summary, index;
+	int ret = write_frame(w);
+
+	summary = w->pos;
+	if (!ret)
+		ret = write_summary(w);
+	index = w->pos;
+	if (!ret)
+		ret = write_index(w);
+	if (!ret)
+		ret = write_footer(w, summary, index);
+	return ret;
+}
+
+/* ---- interface -------------------------------------------------------- */
+
+static void writer_free(struct tr_writer *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->tmp)
+		unlink(w->tmp);
+	ZSTD_freeCCtx(w->zstd);
+	gmt_enc_free(w->enc);
+	tr_check_fini(&w->check);
+	tr_buf_fini(&w->raw);
+	tr_buf_fini(&w->packed);
+	tr_buf_fini(&w->hashes);
+	tr_buf_fini(&w->frames);
+	tr_buf_fini(&w->iterations);
+	free(w->path);
+	free(w->tmp);
+	free(w);
+}
+
+struct tr_writer *tr_writer_new(const char *path, const struct tr_meta *meta)
+{
+	struct tr_writer *w = gs_calloc(1, sizeof(*w));
+
+	gs_assert(meta->ndevices >= 1 && meta->ndevices <= TR_MAX_DEVICES);
+	w->path = path ? gs_strdup(path) : NULL;
+	w->fd = path ? open_named(w) : open_unnamed();
+	w->enc = gmt_enc_new();
+	w->zstd = ZSTD_createCCtx();
+	gs_assert(w->zstd);
+	tr_check_init(&w->check, meta->ndevices);
+	if (w->fd < 0)
+		fail(w, "cannot create");
+	if (w->fd < 0 || write_head(w, meta)) {
+		writer_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+int tr_writer_put(struct tr_writer *w, const struct gs_op *op)
+{
+	int ret = w->err;
+
+	if (!ret)
+		ret = tr_check_op(&w->check, op);
+	if (!ret && op->type == GS_OP_MARK && op->mark.iteration) {
+		tr_put(&w->iterations, w->check.job.nops - 1 - w->last_mark);
+		w->last_mark = w->check.job.nops - 1;
+	}
+	if (!ret && gmt_enc_put(w->enc, op)) {
+		snprintf(w->check.why, sizeof(w->check.why),
+			 "a name that is not UTF-8, or holds control characters, or is longer "
+			 "than %d bytes",
+			 TR_MAX_NAME);
+		ret = -EINVAL;
+	}
+	if (!ret && gmt_enc_bytes(w->enc) >= GMT_FRAME_TARGET)
+		ret = write_frame(w);
+	w->err = ret;
+	return ret;
+}
+
+const char *tr_writer_why(const struct tr_writer *w)
+{
+	return w->check.why;
+}
+
+const struct gs_job *tr_writer_job(const struct tr_writer *w)
+{
+	return &w->check.job;
+}
+
+/* Totals, index and footer; nothing is put afterwards. */
+static int complete(struct tr_writer *w)
+{
+	int ret = w->err;
+
+	if (!ret) {
+		ret = tr_check_end(&w->check);
+		if (ret)
+			gs_err("%s: %s", w->path ? w->path : "trace", w->check.why);
+	}
+	return ret ? ret : write_tail(w);
+}
+
+int tr_writer_finish(struct tr_writer *w)
+{
+	int ret = complete(w);
+
+	gs_assert(w->path);
+	if (!ret && fsync(w->fd))
+		ret = fail(w, "cannot write");
+	if (!ret && rename(w->tmp, w->path))
+		ret = fail(w, "cannot rename");
+	if (!ret) {
+		free(w->tmp);
+		w->tmp = NULL;
+	}
+	writer_free(w);
+	return ret;
+}
+
+int tr_writer_source(struct tr_writer *w, const char *name, struct gs_source **out)
+{
+	int ret = complete(w), fd = w->fd;
+
+	if (!ret)
+		w->fd = -1;
+	writer_free(w);
+	return ret ? ret : gmt_open(fd, name, out);
+}
+
+void tr_writer_abort(struct tr_writer *w)
+{
+	if (w)
+		writer_free(w);
+}
