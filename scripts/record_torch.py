@@ -618,7 +618,6 @@ def hooks(rec):
 
     def make_step(fn):
         def step(opt, *args, **kwargs):
-            rec.survey(opt)
             rec.steps += 1
             try:
                 with rec.inside_phase("optimizer"):
