@@ -321,12 +321,12 @@ class Recorder(TorchDispatchMode):
         self.iterations, self.skip, self.gather_spans = iterations, skip, gather_spans
         self.deadline = time.monotonic() + max_seconds if max_seconds else None
         self.max_bytes = max_mib * 2**20 if max_mib else None
-        self.live, self.plans, self.events, self.streams = {}, {}, [], {}
+        self.live, self.plans, self.events = {}, {}, []
         self.recording, self.manual, self.off = False, False, False
         self.ended, self.marks = 0, []          # iterations ended; where in events the marks are
         self.size = 0                           # JSON bytes so far, roughly
         self.base, self.nested = "setup", []            # phase, and those entered inside it
-        self.mods, self.paths, self.roots, self.taken = [], {}, [], {}
+        self.mods, self.paths, self.taken = [], {}, {}
         self.param_names, self.steps, self.leader = {}, 0, None
         self.seen, self.inside = 0, 0           # operators; nanoseconds in the recorder
         self.seconds = []                       # of each whole iteration
@@ -401,8 +401,6 @@ class Recorder(TorchDispatchMode):
 
     def meet(self, root):
         """Names of an outermost module's parts; done at each call, as models may grow."""
-        if not any(root is r for r in self.roots):
-            self.roots.append(root)
         cls = type(root).__name__
         for name, m in root.named_modules():
             self.paths[id(m)] = name or cls
