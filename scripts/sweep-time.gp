@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Iteration time against HBM size, one curve a policy, the ideal as the floor.
+load scripts . "/style.gp"
+set title job . ": time of an iteration when memory is short" offset 0, 0.6
+set xlabel "device memory, % of the job's footprint"
+set x2label sprintf("GiB (footprint %.1f GiB)", footprint) textcolor rgb ink offset 0, -0.4
+set ylabel "iteration, " . unit
+set xrange [low - 2 : high + 2]
+set x2range [(low - 2) * footprint / 100 : (high + 2) * footprint / 100]
+set x2tics textcolor rgb ink
+set border 7
+set yrange [0 : *]
+plot for [k in curves] data index int(k) using 1:3 with linespoints \
+	linestyle style_of(int(word(styles, int(k) + 1))) title columnheader(1)
