@@ -94,10 +94,11 @@ void *gm_port_alloc(size_t n, size_t size, bool kv)
 
 void gm_port_free(const void *p, bool kv)
 {
-	struct header *h = (struct header *)p - 1;
+	struct header *h;
 
 	if (!p)
 		return;
+	h = (struct header *)p - 1;
 	if (h->magic != MAGIC_K && !(kv && h->magic == MAGIC_KV)) {
 		fprintf(stderr, "gmem: %s of %p: %s\n", kv ? "kvfree" : "kfree", p,
 			h->magic == MAGIC_KV ? "is kvcalloc()ed" : "is not allocated");
