@@ -4,7 +4,7 @@
  *
  * GMEM keeps a list_lru per node that is never told of device accesses (the
  * hardware does not report them), so it is a FIFO whose only refresh is a
- * prefetch of a unit that is resident already (gmem.md 5).
+ * prefetch of a unit that is resident already (policy_list_lru.c).
  */
 #include "gm_policies.h"
 
