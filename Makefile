@@ -139,10 +139,12 @@ kmod: ## compile kernel-core as gmem.ko against the installed kernel headers
 kmod-test validate:
 	@echo "make $@: comes with a later version" >&2; exit 2
 
-install: all ## PREFIX=/usr/local
+install: all ## program and configs; PREFIX=/usr/local, DESTDIR=
 	install -D -m 755 build/gmemsim $(DESTDIR)$(PREFIX)/bin/gmemsim
+	install -d $(DESTDIR)$(PREFIX)/share/gmemsim
+	cp -r configs $(DESTDIR)$(PREFIX)/share/gmemsim
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(PREFIX)/bin/gmemsim
+	rm -rf $(DESTDIR)$(PREFIX)/bin/gmemsim $(DESTDIR)$(PREFIX)/share/gmemsim
 
 clean: ## remove build/
 	rm -rf build

@@ -148,8 +148,9 @@ static int unknown(const char *name)
 	for (size_t i = 0; i < GS_ARRAY_SIZE(commands); i++)
 		names[i] = commands[i].name;
 	near = gs_nearest(name, names);
-	gs_err("there is no command '%s'%s%s%s; try `gmemsim --help`", name,
-	       near ? "; did you mean '" : "", near ? near : "", near ? "'" : "");
+	gs_err("there is no command '%s'%s%s%s", name,
+	       near ? "; did you mean '" : "; `gmemsim --help` lists all", near ? near : "",
+	       near ? "'?" : "");
 	return GS_EXIT_USER;
 }
 

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# bench.sh PROGRAM... - run benchmarks; append their figures to results/bench.csv
+#   a benchmark prints lines "name,value,unit"; other lines are for people
+set -eu
+cd "$(dirname "$0")/.."
+out=results/bench.csv
+commit=$(scripts/version.sh | sed -n 's/.*GS_COMMIT "\(.*\)"/\1/p')
+cpu=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1 | tr ',' ' ')
+mkdir -p results
+[ -e $out ] || echo 'date,commit,cpu,bench,name,value,unit' >$out
+for bench in "$@"; do
+	echo "== ${bench##*/}"
+	"$bench" | while IFS= read -r line; do
+		echo "$line"
+		case $line in
+		*,*,*) echo "$(date -u +%FT%TZ),$commit,$cpu,${bench##*/},$line" >>$out ;;
+		esac
+	done
+done
+echo "appended to $out"
