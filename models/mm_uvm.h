@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mm_uvm.h - what the parts of the UVM manager share; nobody else includes it
+ *
+ *   mm_uvm.c        ops: touches, ranges, self-check
+ *   mm_uvm_rows.c   parameters and statistics
+ *   mm_uvm_block.c  VA blocks: which page is where
+ *   mm_uvm_fault.c  fault ring -> batches -> services -> replay
+ *   mm_uvm_move.c   one service of one block: what it costs and copies
+ *   mm_uvm_evict.c  chunks of device memory and who leaves
+ *   mm_uvm_call.c   calls of the host thread: prefetch, discard, CPU faults
+ *
+ * A page's content is in exactly one place: nowhere (it reads as zero), in the
+ * host's memory, or on one device.  It moves, in the books, at the moment when
+ * the driver pushes the copy; until the copy has arrived the page belongs to
+ * the block's flight and no kernel may touch it.
+ */
+#ifndef MM_UVM_H
+#define MM_UVM_H
+
+#include "kernel-core/gm_policy.h"
+#include "models/hw.h"
+#include "sim/mm.h"
+
+#define UVM_PAGE_SHIFT	12
+#define UVM_PAGE	(1ULL << UVM_PAGE_SHIFT)
+#define UVM_BLOCK_SHIFT 21 /* UVM_VA_BLOCK_BITS */
+#define UVM_BLOCK	(1ULL << UVM_BLOCK_SHIFT)
+#define UVM_PAGES	(UVM_BLOCK / UVM_PAGE)
+#define UVM_WORDS	GM_TREE_WORDS
+#define UVM_LEAF_SHIFT	30 /* blocks are allocated by the GiB */
+#define UVM_LEAF_BLOCKS (1U << (UVM_LEAF_SHIFT - UVM_BLOCK_SHIFT))
+
+enum uvm_replay { UVM_REPLAY_BLOCK, UVM_REPLAY_BATCH, UVM_REPLAY_BATCH_FLUSH, UVM_REPLAY_ONCE };
+
+struct mm_uvm_params {
+	u32 batch_count, max_batches, replay_policy;
+	bool prefetch;
+	u32 prefetch_threshold, prefetch_min_faults;
+	/* what the driver's CPU work takes */
+	gs_time irq, fetch, prep;	 /* a batch, an entry, a distinct page */
+	gs_time block, chunk, push, pte; /* a service */
+	gs_time unmap, unmap_page, dma_page;
+	gs_time alloc_failed, evict;
+	gs_time flush, replay, refault;
+	gs_time cpu_fault, cpu_map;
+};
+
+struct mm_uvm_stats {
+	u64 batches, services, already_there, refaults;
+	u64 tree_pages;
+	u64 chunk_allocs, restarts, cpu_unmaps, dma_maps;
+	u64 api_blocks;
+	u64 host_bytes; /* gauge */
+};
+
+/* Pages on their way to a device; they are resident in the books already. */
+struct uvm_flight {
+	struct gs_event ev; /* arrival; only armed if nobody else looks then */
+	struct mm_uvm *u;
+	struct uvm_block *block;
+	struct gm_bitmap pages;
+	u16 device;
+};
+
+enum uvm_list { UVM_NO_CHUNK, UVM_UNUSED, UVM_DISCARDED, UVM_USED, UVM_NR_LISTS };
+
+/* A block's part on one device: at most one root chunk of 2 MiB. */
+struct uvm_side {
+	struct list_head lru;	   /* if it has a chunk */
+	struct gm_bitmap resident; /* with the flight's */
+	struct gm_bitmap brought;  /* ahead of a touch; not touched since */
+	struct gm_bitmap dead;	   /* discarded: no copy when it leaves */
+	struct uvm_flight *flight; /* NULL: all has arrived */
+	/* of the last service: CPU work done, room made, copies arrived */
+	gs_time served, room, in;
+	gs_time out; /* last copy out of the chunk done */
+	u32 batch, entry;
+	u16 device;
+	u8 list; /* enum uvm_list */
+};
+
+struct uvm_block { /* 2 MiB of addresses, aligned */
+	struct uvm_leaf *leaf;
+	u64 va;
+	struct gm_bitmap mapped;  /* pages that the job has */
+	struct gm_bitmap host;	  /* content is in host memory */
+	struct gm_bitmap cpu;	  /* ... and the CPU has it mapped; within host */
+	gs_time host_ready;	  /* last copy to the host done */
+	u64 dma_mapped;		  /* bit per device */
+	u32 host_pages;		  /* host memory taken; kept while data is on a device */
+	u16 fault_device, faults; /* faulted pages towards that device, saturating */
+	struct uvm_side side[];	  /* one a device */
+};
+
+struct uvm_leaf {
+	u64 index;    /* va >> UVM_LEAF_SHIFT */
+	u64 *settled; /* bit per block, UVM_WORDS a device: nothing to do at a touch */
+	char *blocks;
+};
+
+/* Missing pages of one block, asked for at once by one kernel. */
+struct uvm_record {
+	struct list_head link;
+	struct uvm_block *block;
+	struct gm_bitmap pending;
+	struct mm_wait *wait;
+	gs_time since;
+};
+
+struct uvm_entry { /* a block in the batch */
+	struct gs_event ev;
+	struct uvm_gpu *gpu;
+	struct uvm_block *block;
+	struct gm_bitmap faulted;
+};
+
+struct uvm_wake { /* what to tell a kernel */
+	struct mm_wait *wait;
+	u32 units;
+	gs_time end[MM_NR_PHASES];
+};
+
+enum uvm_phase { UVM_IDLE, UVM_FETCH, UVM_SERVE, UVM_FINISH };
+
+struct uvm_gpu { /* one servicer, one pool of chunks, one calling thread */
+	struct mm_uvm *u;
+	u16 device;
+
+	struct list_head lists[UVM_NR_LISTS]; /* head: leaves first */
+	u64 nr_chunks, nr_free;
+	struct hw_server pmm; /* evictions go one at a time */
+
+	struct list_head ring; /* records, oldest first */
+	struct gs_event ev;
+	u8 phase;
+	u32 batch, batches_in_service;
+	gs_time fetched; /* the batch */
+	gs_time copied;	 /* its last copy arrives */
+	struct uvm_entry *entries;
+	u32 nentries, next;
+	struct uvm_wake *wake;
+	size_t nwake, cap_wake;
+
+	struct list_head jobs; /* prefetch calls, in order */
+	struct gs_event call_ev;
+	bool calling;
+};
+
+/* Objects of one size that are used again and never given back before the end. */
+struct uvm_pool {
+	size_t size;
+	void *idle; /* linked through the first word */
+	void **slabs;
+	size_t n, cap;
+};
+void *uvm_pool_get(struct uvm_pool *p); /* zeroed */
+void uvm_pool_put(struct uvm_pool *p, void *obj);
+
+struct mm_uvm {
+	struct mm mm;
+	const struct mm_uvm_params *p;
+	struct mm_uvm_stats stats;
+	u32 ndevices;
+	struct uvm_gpu *gpus;
+	size_t stride;		    /* of a block in a leaf */
+	struct uvm_leaf **leaves;   /* open hash by index */
+	size_t nleaves, cap_leaves; /* cap: power of two */
+	struct uvm_leaf *last;
+	struct uvm_pool records, flights, jobs;
+	u64 content_pages; /* somewhere; for the self-check */
+};
+
+extern const struct gm_param mm_uvm_rows[];
+extern const struct gm_stat mm_uvm_stat_rows[];
+
+static inline struct mm_uvm *uvm_of(struct mm *m)
+{
+	return gs_container_of(m, struct mm_uvm, mm);
+}
+
+/* ---- bits: 64 pages at a time ---- */
+
+static inline bool bits_any(const struct gm_bitmap *a)
+{
+	u64 x = 0;
+
+	for (int i = 0; i < UVM_WORDS; i++)
+		x |= a->w[i];
+	return x;
+}
+
+static inline u32 bits_count(const struct gm_bitmap *a)
+{
+	u32 n = 0;
+
+	for (int i = 0; i < UVM_WORDS; i++)
+		n += (u32)hweight64(a->w[i]);
+	return n;
+}
+
+static inline struct gm_bitmap bits_and(const struct gm_bitmap *a, const struct gm_bitmap *b)
+{
+	struct gm_bitmap r;
+
+	for (int i = 0; i < UVM_WORDS; i++)
+		r.w[i] = a->w[i] & b->w[i];
+	return r;
+}
+
+static inline struct gm_bitmap bits_andnot(const struct gm_bitmap *a, const struct gm_bitmap *b)
+{
+	struct gm_bitmap r;
+
+	for (int i = 0; i < UVM_WORDS; i++)
+		r.w[i] = a->w[i] & ~b->w[i];
+	return r;
+}
+
+static inline void bits_set(struct gm_bitmap *a, const struct gm_bitmap *b)
+{
+	for (int i = 0; i < UVM_WORDS; i++)
+		a->w[i] |= b->w[i];
+}
+
+static inline void bits_clear(struct gm_bitmap *a, const struct gm_bitmap *b)
+{
+	for (int i = 0; i < UVM_WORDS; i++)
+		a->w[i] &= ~b->w[i];
+}
+
+/* Pages [first, last).  [first < last <= 512] */
+struct gm_bitmap bits_range(u32 first, u32 last);
+/* First page at or behind @first, before @last, whose bit is @value; else @last. */
+u32 bits_find(const struct gm_bitmap *a, u32 first, u32 last, bool value);
+/* Maximal runs of set bits: what a copy engine takes as one command each. */
+u32 bits_runs(const struct gm_bitmap *a);
+/* The lowest @n of the set bits. */
+struct gm_bitmap bits_lowest(const struct gm_bitmap *a, u32 n);
+
+/* ---- mm_uvm_block.c ---- */
+
+/* The block of @va; NULL if nothing was ever added within its GiB. */
+struct uvm_block *uvm_block_at(struct mm_uvm *u, u64 va);
+struct uvm_block *uvm_block_add(struct mm_uvm *u, u64 va);
+struct uvm_block *uvm_leaf_block(const struct mm_uvm *u, const struct uvm_leaf *l, u32 i);
+/* End of the run of settled blocks on @device from @va on, at most @end. */
+u64 uvm_skip_settled(struct mm_uvm *u, u16 device, u64 va, u64 end);
+/* Pages of [va, end) within the block of @va, whole ones or also cut ones. */
+bool uvm_pages_inside(u64 va, u64 end, struct gm_bitmap *out);
+struct gm_bitmap uvm_pages_touched(u64 va, u64 end);
+void uvm_resettle(struct mm_uvm *u, struct uvm_block *b, u16 device);
+void uvm_blocks_fini(struct mm_uvm *u);
+static inline struct uvm_block *uvm_side_block(struct uvm_side *s)
+{
+	return gs_container_of(s - s->device, struct uvm_block, side);
+}
+
+/* @pages come into being on @device, from @from_nowhere or elsewhere. */
+void uvm_enter(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages);
+/* @pages leave @device in the books; where they go is the caller's. */
+void uvm_leave(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages);
+/* Pages that arrive at side->in; @armed: with an event then. */
+void uvm_take_off(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
+		  bool armed);
+/* If the flight has arrived by now: it ends. */
+void uvm_arrive(struct mm_uvm *u, struct uvm_block *b, u16 device);
+/* Resident and arrived. */
+struct gm_bitmap uvm_visible(const struct uvm_side *s);
+/* Content that is nowhere any more: @pages of the host's copy. */
+void uvm_host_drop(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages);
+
+/* ---- mm_uvm_evict.c ---- */
+
+/* Put the block's chunk at the tail of @list (UVM_NO_CHUNK: give it back). */
+void uvm_relist(struct mm_uvm *u, struct uvm_block *b, u16 device, enum uvm_list list);
+/* The list that fits what is in the chunk; moves only if it is another one. */
+void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device);
+/*
+ * Give the block a chunk from @t on; returns when the CPU has done it, *room
+ * when the chunk may be written.
+ */
+gs_time uvm_take_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_time t, gs_time *room);
+/*
+ * Push copies of @pages to the host from @t on; they stay resident for
+ * uvm_leave().  Returns when the CPU has pushed; b->host_ready is their end.
+ */
+gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
+		     const struct gm_bitmap *pages, gs_time t, u64 *bytes);
+/* Take host memory for the whole block; returns the CPU time. */
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device);
+
+/* ---- mm_uvm_move.c ---- */
+
+/*
+ * Service: bring @want (none of it resident) to @device from @t on, of which
+ * @demand was faulted.  Returns when the CPU is done; side->in is when the
+ * last copy has arrived.
+ */
+gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
+			  const struct gm_bitmap *want, const struct gm_bitmap *demand, gs_time t);
+
+/* ---- mm_uvm_fault.c ---- */
+
+void uvm_gpu_init(struct mm_uvm *u, struct uvm_gpu *g, u16 device);
+void uvm_gpu_fini(struct uvm_gpu *g);
+/* @wait misses @pages of @b. */
+void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *pages,
+	       struct mm_wait *wait);
+
+/* ---- mm_uvm_call.c ---- */
+
+void uvm_call_init(struct uvm_gpu *g);
+int uvm_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d);
+int uvm_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d);
+
+#endif

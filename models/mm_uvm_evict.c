@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mm_uvm_evict.c - chunks of device memory, and who leaves
+ *
+ * Device memory is handed out in root chunks of 2 MiB, one a block (uvm_pmm_gpu.c).
+ * When none is free the head of the lists UNUSED, DISCARDED, USED leaves.  Only
+ * a service moves a chunk to the tail of USED: hits are not seen, so the order
+ * is that of the last migration.  Everything resident and not discarded is
+ * copied back; there is no dirty bit.
+ */
+#include <errno.h>
+
+#include "models/mm_uvm.h"
+
+void uvm_relist(struct mm_uvm *u, struct uvm_block *b, u16 device, enum uvm_list list)
+{
+	struct uvm_side *s = &b->side[device];
+	struct uvm_gpu *g = &u->gpus[device];
+
+	if (s->list != UVM_NO_CHUNK)
+		list_del(&s->lru);
+	if (list != UVM_NO_CHUNK)
+		list_add_tail(&s->lru, &g->lists[list]);
+	else if (s->list != UVM_NO_CHUNK)
+		g->nr_free++;
+	s->list = list;
+}
+
+void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device)
+{
+	struct uvm_side *s = &b->side[device];
+	struct gm_bitmap live = bits_andnot(&s->resident, &s->dead);
+	enum uvm_list list = UVM_USED;
+
+	if (s->list == UVM_NO_CHUNK)
+		return;
+	if (!bits_any(&s->resident))
+		list = bits_any(&b->mapped) ? UVM_UNUSED : UVM_NO_CHUNK;
+	else if (!bits_any(&live))
+		list = UVM_DISCARDED;
+	if (list != s->list)
+		uvm_relist(u, b, device, list);
+}
+
+/* Host pages, once taken, stay while the data is on a device (uvm_va_block.c). */
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device)
+{
+	u32 pages = bits_count(&b->mapped);
+	u64 capacity = u->mm.machine->host.dram_capacity;
+	gs_time t = 0;
+
+	if (b->host_pages < pages) {
+		u->stats.host_bytes += (pages - b->host_pages) * UVM_PAGE;
+		b->host_pages = pages;
+		t += u->mm.machine->host.alloc_huge_ps;
+	}
+	if (!(b->dma_mapped >> device & 1)) {
+		b->dma_mapped |= 1ULL << device;
+		u->stats.dma_maps++;
+		t += pages * u->p->dma_page;
+	}
+	if (u->stats.host_bytes > capacity)
+		mm_fail(&u->mm, -ENOMEM,
+			"uvm: host memory is full: %llu bytes are to be held, host.dram.capacity "
+			"is %llu",
+			u->stats.host_bytes, capacity);
+	return t;
+}
+
+gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
+		     const struct gm_bitmap *pages, gs_time t, u64 *bytes)
+{
+	struct uvm_side *s = &b->side[device];
+	u32 runs = bits_runs(pages);
+	u64 size = bits_count(pages) * UVM_PAGE;
+
+	t += uvm_host_hold(u, b, device) + runs * u->p->push;
+	/* what is still on its way in has to arrive first */
+	s->out = hw_link_send_runs(&u->mm.machine->links[device], HW_D2H, size, runs,
+				   gs_max(t, s->in), NULL);
+	b->host_ready = gs_max(b->host_ready, s->out);
+	bits_set(&b->host, pages);
+	*bytes += size;
+	return t;
+}
+
+static struct uvm_side *victim(struct uvm_gpu *g)
+{
+	for (u32 i = UVM_UNUSED; i < UVM_NR_LISTS; i++)
+		if (!list_empty(&g->lists[i]))
+			return list_first_entry(&g->lists[i], struct uvm_side, lru);
+	gs_assert(!"a full device has a chunk to evict");
+	return NULL;
+}
+
+/* Empty one chunk from @t on; returns when the CPU is done, *room when the copy is. */
+static gs_time evict(struct uvm_gpu *g, gs_time t, gs_time *room)
+{
+	struct mm_uvm *u = g->u;
+	struct uvm_side *s = victim(g);
+	struct uvm_block *b = uvm_side_block(s);
+	struct gm_bitmap all = s->resident, live = bits_andnot(&all, &s->dead);
+	gs_time begin = gs_max(t, g->pmm.free_at), end = begin + u->p->alloc_failed + u->p->evict;
+	u32 dead = bits_count(&all) - bits_count(&live);
+
+	if (bits_any(&live))
+		end = uvm_copy_out(u, b, g->device, &live, end, &u->mm.stats.d2h_evict_bytes);
+	*room = gs_max(s->in, s->out);
+	u->mm.stats.discarded_bytes += dead * UVM_PAGE;
+	u->content_pages -= dead;
+	uvm_leave(u, b, g->device, &all);
+	uvm_relist(u, b, g->device, UVM_NO_CHUNK);
+	u->mm.stats.evictions++;
+	hw_reserve(&g->pmm, t, end - begin);
+	return end;
+}
+
+gs_time uvm_take_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_time t, gs_time *room)
+{
+	struct uvm_gpu *g = &u->gpus[device];
+
+	*room = 0;
+	if (!g->nr_free) {
+		t = evict(g, t, room);
+		/* NV_ERR_MORE_PROCESSING_REQUIRED: the block's service starts again */
+		t += u->p->block;
+		u->stats.restarts++;
+	}
+	g->nr_free--;
+	u->stats.chunk_allocs++;
+	uvm_relist(u, b, device, UVM_USED);
+	return t + u->p->chunk;
+}

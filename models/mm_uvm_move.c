@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mm_uvm_move.c - one service of one block: what it costs and what it copies
+ *
+ *   CPU   base | chunk (evict, restart) | unmap | DMA map | pushes | PTEs |
+ *   link                                                  |--- copies ---|
+ *
+ * Copies and PTE writes are only pushed: the CPU goes on with the next block
+ * while they run (uvm_va_block.c, trackers).
+ */
+#include "models/mm_uvm.h"
+
+struct move {
+	struct mm_uvm *u;
+	struct uvm_block *block;
+	const struct gm_bitmap *demand;
+	u16 device;
+	gs_time t;    /* the CPU is here */
+	gs_time room; /* the chunk may be written */
+	gs_time end;  /* of the last copy */
+};
+
+static void count_h2d(struct move *mv, const struct gm_bitmap *pages)
+{
+	struct gm_bitmap demand = bits_and(pages, mv->demand);
+	u64 waited_for = bits_count(&demand) * UVM_PAGE;
+
+	mv->u->mm.stats.h2d_demand_bytes += waited_for;
+	mv->u->mm.stats.h2d_prefetch_bytes += bits_count(pages) * UVM_PAGE - waited_for;
+}
+
+static void from_host(struct move *mv, const struct gm_bitmap *pages)
+{
+	struct mm_uvm *u = mv->u;
+	struct uvm_block *b = mv->block;
+	struct gm_bitmap mapped = bits_and(pages, &b->cpu);
+	u32 runs = bits_runs(pages);
+	gs_time arrived;
+
+	if (bits_any(&mapped)) { /* unmap_mapping_range() */
+		mv->t += u->p->unmap + bits_count(&mapped) * u->p->unmap_page;
+		u->stats.cpu_unmaps++;
+	}
+	mv->t += uvm_host_hold(u, b, mv->device) + runs * u->p->push;
+	arrived = hw_link_send_runs(&u->mm.machine->links[mv->device], HW_H2D,
+				    bits_count(pages) * UVM_PAGE, runs,
+				    gs_max(gs_max(mv->t, mv->room), b->host_ready), NULL);
+	mv->end = gs_max(mv->end, arrived);
+	bits_clear(&b->host, pages);
+	bits_clear(&b->cpu, pages);
+	count_h2d(mv, pages);
+}
+
+/* Both ports carry the copy: out of one device, into the other. */
+static void from_peer(struct move *mv, u16 peer, const struct gm_bitmap *pages)
+{
+	struct mm_uvm *u = mv->u;
+	struct uvm_side *s = &mv->block->side[peer];
+	u64 bytes = bits_count(pages) * UVM_PAGE;
+	u32 runs = bits_runs(pages);
+	gs_time start, left, arrived;
+
+	mv->t += u->p->evict + runs * u->p->push; /* unmap there, copy */
+	left = hw_link_send_runs(&u->mm.machine->peers[peer], HW_D2H, bytes, runs,
+				 gs_max(gs_max(mv->t, mv->room), s->in), &start);
+	arrived = hw_link_send_runs(&u->mm.machine->peers[mv->device], HW_H2D, bytes, runs, start,
+				    NULL);
+	mv->end = gs_max(mv->end, gs_max(left, arrived));
+	s->out = gs_max(s->out, mv->end);
+	u->mm.stats.d2d_bytes += bytes;
+}
+
+static void from_peers(struct move *mv, struct gm_bitmap *want)
+{
+	for (u16 d = 0; d < mv->u->ndevices; d++) {
+		struct uvm_side *s = &mv->block->side[d];
+		struct gm_bitmap here = bits_and(want, &s->resident), live;
+
+		if (d == mv->device || !bits_any(&here))
+			continue;
+		live = bits_andnot(&here, &s->dead);
+		if (bits_any(&live))
+			from_peer(mv, d, &live);
+		mv->u->content_pages -= bits_count(&here) - bits_count(&live);
+		mv->u->mm.stats.discarded_bytes +=
+			(bits_count(&here) - bits_count(&live)) * UVM_PAGE;
+		uvm_leave(mv->u, mv->block, d, &here);
+		uvm_sort_chunk(mv->u, mv->block, d);
+		bits_clear(want, &live); /* the dead ones are nowhere now */
+	}
+}
+
+/* First touches: cleared in place by the copy engine. */
+static void from_nowhere(struct move *mv, const struct gm_bitmap *pages)
+{
+	struct mm_uvm *u = mv->u;
+	u64 bytes = bits_count(pages) * UVM_PAGE;
+
+	mv->t += bits_runs(pages) * u->p->push;
+	mv->end = gs_max(mv->end,
+			 gs_max(mv->t, mv->room) +
+				 gs_muldiv_up(bytes, GS_S, u->mm.machine->host.device_zero_bps));
+	u->mm.stats.zeroed_bytes += bytes;
+	u->content_pages += bits_count(pages);
+}
+
+static void gather(struct move *mv, const struct gm_bitmap *want)
+{
+	struct gm_bitmap rest = *want, host = bits_and(want, &mv->block->host);
+
+	if (bits_any(&host)) {
+		from_host(mv, &host);
+		bits_clear(&rest, &host);
+	}
+	if (mv->u->ndevices > 1)
+		from_peers(mv, &rest);
+	if (bits_any(&rest))
+		from_nowhere(mv, &rest);
+}
+
+gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
+			  const struct gm_bitmap *want, const struct gm_bitmap *demand, gs_time t)
+{
+	struct uvm_side *s = &b->side[device];
+	struct gm_bitmap ahead = bits_andnot(want, demand);
+	struct move mv = { u, b, demand, device, t + u->p->block, 0, 0 };
+
+	if (s->list == UVM_NO_CHUNK)
+		mv.t = uvm_take_chunk(u, b, device, mv.t, &mv.room);
+	gather(&mv, want);
+	mv.t += u->p->pte;
+	s->served = mv.t;
+	s->room = mv.room;
+	s->in = gs_max(s->in, gs_max(mv.end, mv.t));
+	uvm_enter(u, b, device, want);
+	bits_set(&s->brought, &ahead);
+	/* a batch looks itself when it ends; nobody looks after a prefetch */
+	uvm_take_off(u, b, device, want, !bits_any(demand));
+	uvm_relist(u, b, device, UVM_USED);
+	uvm_resettle(u, b, device);
+	u->mm.stats.prefetched_bytes += bits_count(&ahead) * UVM_PAGE;
+	u->stats.services++;
+	return mv.t;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mm_uvm_rows.c - parameters and statistics of the UVM manager
+ *
+ * Keys are the driver's module parameters without "uvm_" where there is one.
+ * Times: SC21 is Allen & Ge, SC'21 (Titan V, driver 460); ARIADNE is HPCA'26.
+ * Both give shares and orders of magnitude, so most numbers are guesses that
+ * were set to meet them: 25 us for an isolated fault, milliseconds for a batch.
+ */
+#include "models/mm_uvm.h"
+
+static const char *const replay_names[] = { "block", "batch", "batch_flush", "once", NULL };
+
+#define P struct mm_uvm_params
+#define COST(field, key, def, help, src) \
+	GM_P_U64(P, field, "cost." key, GM_PS, def, 0, GS_S, help, src)
+
+const struct gm_param mm_uvm_rows[] = {
+	GM_P_U32(P, batch_count, "perf_fault_batch_count", GM_NONE, "256", 1, 65536,
+		 "Ring entries fetched at once", "uvm_gpu_replayable_faults.c"),
+	GM_P_U32(P, max_batches, "perf_fault_max_batches_per_service", GM_NONE, "20", 1, U32_MAX,
+		 "Batches before the servicer gives way", "uvm_gpu_replayable_faults.c"),
+	GM_P_ENUM(P, replay_policy, "perf_fault_replay_policy", replay_names, "batch_flush",
+		  "When stalled accesses are tried again", "uvm_gpu_replayable_faults.c: 2"),
+	GM_P_BOOL(P, prefetch, "perf_prefetch_enable", "true", "Density-tree prefetch",
+		  "uvm_perf_prefetch.c"),
+	GM_P_U32(P, prefetch_threshold, "perf_prefetch_threshold", GM_PERCENT, "51 %", 1, 100,
+		 "Density above which a subtree is fetched whole", "uvm_perf_prefetch.c"),
+	GM_P_U32(P, prefetch_min_faults, "perf_prefetch_min_faults", GM_NONE, "1", 1, 20,
+		 "Faulted pages of a block before the tree is asked", "uvm_perf_prefetch.c"),
+
+	COST(irq, "irq", "5 us", "Fault to servicer", "guess: 3 to 10 us"),
+	COST(fetch, "fetch", "100 ns", "An entry out of the ring", "guess: reads behind BAR0"),
+	COST(prep, "prep", "250 ns", "A distinct page: sort, look up", "guess"),
+	COST(block, "block", "4 us", "Begin a block's service: locks, masks, policy", "guess"),
+	COST(chunk, "chunk", "8 us", "Take a chunk: allocator, page tables",
+	     "guess: makes an isolated fault 25 us; ARIADNE: populate takes tens of us"),
+	COST(push, "push", "1.5 us", "A command to a copy engine", "guess: 1 to 2 us"),
+	COST(pte, "pte", "2 us", "PTE writes of a block", "guess: one push"),
+	COST(unmap, "cpu_unmap", "8 us", "Unmap a block from the CPU: fixed part",
+	     "guess: SC21 calls unmap_mapping_range() large"),
+	COST(unmap_page, "cpu_unmap_page", "40 ns", "... and a page", "guess"),
+	COST(dma_page, "dma_map_page", "50 ns", "Map a host page for DMA, once",
+	     "guess: SC21, up to 64 % of a batch at first touches"),
+	COST(alloc_failed, "alloc_failed", "5 us", "Find that no chunk is free", "guess"),
+	COST(evict, "evict", "3 us", "Unmap a chunk from a device, with TLB invalidate",
+	     "guess: a push, and 1 to 3 us for the invalidate"),
+	COST(flush, "flush", "1 us", "Drop what is left in the ring", "guess: one register"),
+	COST(replay, "replay", "4 us", "Replay and refill of the uTLBs", "guess: 2 to 5 us"),
+	COST(refault, "refault", "1 us", "Replayed access to its next fault", "guess: page walk"),
+	COST(cpu_fault, "cpu_fault", "15 us", "CPU fault on a block of a device, without the copy",
+	     "guess: 10 to 20 us"),
+	COST(cpu_map, "cpu_map", "1 us", "Map a block for the CPU", "guess"),
+	GM_P_END
+};
+
+#define S struct mm_uvm_stats
+
+const struct gm_stat mm_uvm_stat_rows[] = {
+	GM_COUNT(S, batches, GM_NONE, "Fault batches"),
+	GM_COUNT(S, services, GM_NONE, "Blocks served, for faults or calls"),
+	GM_COUNT(S, already_there, GM_NONE, "Blocks of a batch that needed nothing"),
+	GM_COUNT(S, refaults, GM_NONE, "Replays that left somebody waiting"),
+	GM_COUNT(S, tree_pages, GM_NONE, "Pages that the density tree added"),
+	GM_COUNT(S, chunk_allocs, GM_NONE, "Chunks taken"),
+	GM_COUNT(S, restarts, GM_NONE, "Services that began again after an eviction"),
+	GM_COUNT(S, cpu_unmaps, GM_NONE, "Blocks unmapped from the CPU"),
+	GM_COUNT(S, dma_maps, GM_NONE, "Blocks mapped for DMA"),
+	GM_COUNT(S, api_blocks, GM_NONE, "Blocks moved by prefetch calls"),
+	GM_GAUGE(S, host_bytes, GM_BYTES, "Host memory held"),
+	GM_STAT_END
+};
+GM_STATS_COMPLETE(S, mm_uvm_stat_rows, 0);

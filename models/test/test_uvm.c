@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "models/test/rig.h"
+
+#include "models/mm_uvm.h"
+
+#define VA (1ULL << 40)
+
+static const char *const small[] = { "device.hbm.capacity=8 MiB", NULL }; /* four chunks */
+
+static struct mm_uvm_stats *own(struct rig *r)
+{
+	return &uvm_of(r->mm)->stats;
+}
+
+/* Everything that came equals everything that left plus what is there. */
+static void assert_bytes_closed(const struct rig *r)
+{
+	const struct mm_stats *s = &r->mm->stats;
+
+	assert_int_equal(s->h2d_demand_bytes + s->h2d_prefetch_bytes + s->zeroed_bytes,
+			 s->d2h_evict_bytes + s->d2h_cpu_bytes + s->discarded_bytes + s->hbm_bytes);
+	assert_int_equal(r->machine.links[0].stats[HW_H2D].bytes,
+			 s->h2d_demand_bytes + s->h2d_prefetch_bytes);
+	assert_int_equal(r->machine.links[0].stats[HW_D2H].bytes,
+			 s->d2h_evict_bytes + s->d2h_cpu_bytes);
+}
+
+/* ---- density tree ---- */
+
+static void ascending_touch_of_a_cold_block_takes_six_services(void **state)
+{
+	static const u64 kib[] = { 64, 64, 128, 256, 512, 1024 };
+	struct rig r;
+	u64 page = 0;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 2 * MIB);
+	for (int i = 0; i < 6; i++) {
+		u64 before = r.mm->stats.zeroed_bytes;
+
+		rig_touch(&r, 0, VA + page * UVM_PAGE, UVM_PAGE, 1);
+		assert_int_equal(own(&r)->services, i + 1);
+		assert_int_equal(r.mm->stats.zeroed_bytes - before, kib[i] * KIB);
+		page += kib[i] * KIB / UVM_PAGE;
+	}
+	rig_touch(&r, 0, VA, 2 * MIB, 1);
+	assert_int_equal(own(&r)->services, 6);
+	rig_close(&r);
+}
+
+static void descending_touch_of_a_cold_block_takes_six_services(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 2 * MIB);
+	for (u64 page = UVM_PAGES; page-- > 0;)
+		rig_touch(&r, 0, VA + page * UVM_PAGE, UVM_PAGE, 1);
+	assert_int_equal(own(&r)->services, 6);
+	rig_close(&r);
+}
+
+static void services_of_a_block_at_threshold(const char *threshold, u64 services)
+{
+	const char *sets[] = { threshold, NULL };
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 2 * MIB);
+	rig_touch(&r, 0, VA, 2 * MIB, 1);
+	assert_int_equal(own(&r)->services, services);
+	rig_close(&r);
+}
+
+static void threshold_25_takes_three_services(void **state)
+{
+	services_of_a_block_at_threshold("manager.uvm.perf_prefetch_threshold=25 %", 3);
+}
+
+static void threshold_75_takes_twenty_services(void **state)
+{
+	services_of_a_block_at_threshold("manager.uvm.perf_prefetch_threshold=75 %", 20);
+}
+
+static void without_prefetch_each_page_is_a_service(void **state)
+{
+	services_of_a_block_at_threshold("manager.uvm.perf_prefetch_enable=false", 512);
+}
+
+static void the_tree_does_not_leave_the_range(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 12 * KIB);
+	rig_touch(&r, 0, VA, 1, 1);
+	assert_int_equal(r.mm->stats.hbm_bytes, 12 * KIB);
+	rig_close(&r);
+}
+
+/* ---- times ---- */
+
+static void a_first_touch_takes_25_us(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 2 * MIB);
+	rig_touch(&r, 0, VA, 1, 1);
+	assert_in_range(gs_now(r.sim), 20 * GS_US, 30 * GS_US);
+	rig_close(&r);
+}
+
+static void an_isolated_far_fault_takes_10_to_50_us(void **state)
+{
+	gs_time before;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 16 * MIB);
+	rig_touch(&r, 0, VA, 16 * MIB, 256);
+	rig_cpu_touch(&r, VA + 14 * MIB, 2 * MIB); /* makes room */
+	before = gs_now(r.sim);
+	rig_touch(&r, 0, VA, 1, 1);
+	assert_in_range(gs_now(r.sim) - before, 10 * GS_US, 50 * GS_US);
+	rig_close(&r);
+}
+
+static void a_scattered_batch_of_256_takes_milliseconds(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, GIB);
+	waiter_init(&w, &r, 0);
+	for (u64 i = 0; i < 256; i++)
+		rig_ask(&r, &w, VA + i * UVM_BLOCK, UVM_PAGE, 256, GS_READ);
+	gs_run(r.sim);
+	assert_int_equal(own(&r)->batches, 1);
+	assert_int_equal(w.outstanding, 0);
+	assert_in_range(gs_now(r.sim), 2 * GS_MS, 10 * GS_MS);
+	rig_close(&r);
+}
+
+static void copies_overlap_the_service_of_the_next_block(void **state)
+{
+	/* one fault brings the block: 85 us of copy, 40 us of CPU */
+	static const char *const sets[] = { "manager.uvm.perf_prefetch_threshold=1 %", NULL };
+	gs_time before, copies;
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 64 * MIB);
+	rig_cpu_touch(&r, VA, 64 * MIB);
+	before = gs_now(r.sim);
+	waiter_init(&w, &r, 0);
+	for (u64 i = 0; i < 32; i++)
+		rig_ask(&r, &w, VA + i * UVM_BLOCK, UVM_PAGE, 32, GS_READ);
+	gs_run(r.sim);
+	copies = hw_link_time(&r.machine.links[0], HW_H2D, 2 * MIB) * 32;
+	assert_in_range(gs_now(r.sim) - before, copies, copies + 100 * GS_US);
+	rig_close(&r);
+}
+
+static void phases_of_a_fault_add_up(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 16 * MIB);
+	rig_touch(&r, 0, VA, 16 * MIB, 512);
+	waiter_init(&w, &r, 0);
+	rig_ask(&r, &w, VA, UVM_PAGE, 1, GS_READ);
+	gs_run(r.sim);
+	assert_true(w.end[MM_SERVICE] > w.end[MM_QUEUE]);
+	assert_true(w.end[MM_EVICT] > w.end[MM_SERVICE]); /* 2 MiB go out first */
+	assert_true(w.end[MM_LINK] > w.end[MM_EVICT]);
+	assert_int_equal(w.end[MM_FINISH], w.answered);
+	rig_close(&r);
+}
+
+/* ---- eviction ---- */
+
+static void a_cyclic_sweep_over_one_chunk_too_many_reuses_nothing(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 10 * MIB);
+	rig_touch(&r, 0, VA, 10 * MIB, 512);
+	for (int sweep = 1; sweep < 4; sweep++) {
+		u64 h2d = r.mm->stats.h2d_demand_bytes + r.mm->stats.h2d_prefetch_bytes;
+
+		rig_touch(&r, 0, VA, 10 * MIB, 512);
+		assert_int_equal(r.mm->stats.h2d_demand_bytes + r.mm->stats.h2d_prefetch_bytes -
+					 h2d,
+				 10 * MIB);
+	}
+	assert_bytes_closed(&r);
+	rig_close(&r);
+}
+
+static void what_fits_is_never_fetched_twice(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 8 * MIB);
+	for (int sweep = 0; sweep < 3; sweep++)
+		rig_touch(&r, 0, VA, 8 * MIB, 512);
+	assert_int_equal(r.mm->stats.zeroed_bytes, 8 * MIB);
+	assert_int_equal(r.mm->stats.evictions, 0);
+	rig_close(&r);
+}
+
+static void a_hit_does_not_keep_a_chunk(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 10 * MIB);
+	rig_touch(&r, 0, VA, 8 * MIB, 512);
+	rig_touch(&r, 0, VA, 2 * MIB, 512);	      /* hits the oldest */
+	rig_touch(&r, 0, VA + 8 * MIB, 2 * MIB, 512); /* which leaves all the same */
+	waiter_init(&w, &r, 0);
+	assert_int_equal(rig_ask(&r, &w, VA, UVM_PAGE, 1, GS_READ).kind, MM_MISS);
+	gs_run(r.sim);
+	rig_close(&r);
+}
+
+static void a_discarded_chunk_leaves_first_and_uncopied(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 10 * MIB);
+	rig_touch(&r, 0, VA, 8 * MIB, 512);
+	assert_int_equal(rig_advise(&r, 0, GS_ADV_FREE_EAGER, VA + 4 * MIB, 2 * MIB), 0);
+	rig_touch(&r, 0, VA + 8 * MIB, 2 * MIB, 512);
+	assert_int_equal(r.mm->stats.d2h_evict_bytes, 0);
+	assert_int_equal(r.mm->stats.discarded_bytes, 2 * MIB);
+	waiter_init(&w, &r, 0);
+	assert_int_equal(rig_ask(&r, &w, VA, 2 * MIB, 1, GS_READ).kind, MM_HIT);
+	assert_bytes_closed(&r);
+	rig_close(&r);
+}
+
+static void a_touch_revives_a_discarded_page(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 18 * MIB);
+	rig_touch(&r, 0, VA, 2 * MIB, 512);
+	rig_advise(&r, 0, GS_ADV_FREE_EAGER, VA, 2 * MIB);
+	rig_touch(&r, 0, VA, UVM_PAGE, 1);
+	rig_touch(&r, 0, VA + 2 * MIB, 16 * MIB, 512);
+	assert_int_equal(r.mm->stats.discarded_bytes, 2 * MIB - UVM_PAGE);
+	assert_bytes_closed(&r);
+	rig_close(&r);
+}
+
+static void more_faults_than_chunks_still_end(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	mm_add(r.mm, VA, 64 * MIB);
+	waiter_init(&w, &r, 0);
+	for (u64 i = 0; i < 32; i++)
+		rig_ask(&r, &w, VA + i * UVM_BLOCK, UVM_PAGE, 32, GS_READ);
+	gs_run(r.sim);
+	assert_int_equal(w.outstanding, 0);
+	assert_true(own(&r)->refaults > 0);
+	assert_bytes_closed(&r);
+	rig_close(&r);
+}
+
+static void a_full_host_ends_the_run(void **state)
+{
+	static const char *const sets[] = { "device.hbm.capacity=8 MiB", "host.dram.capacity=1 MiB",
+					    NULL };
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 64 * MIB);
+	waiter_init(&w, &r, 0);
+	for (u64 i = 0; i < 5; i++)
+		rig_ask(&r, &w, VA + i * UVM_BLOCK, 2 * MIB, 512, GS_READ);
+	gs_run(r.sim);
+	assert_int_equal(r.mm->err, -ENOMEM);
+	rig_close(&r);
+}
+
+static void a_device_without_a_chunk_is_refused(void **state)
+{
+	static const char *const sets[] = { "device.hbm.capacity=1 MiB", NULL };
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, sets);
+	assert_null(r.mm);
+	assert_int_equal(r.err, -EINVAL);
+	rig_close(&r);
+}
+
+/* ---- calls of the host ---- */
+
+static void a_prefetched_range_is_hit(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 64 * MIB);
+	assert_int_equal(rig_advise(&r, 0, GS_ADV_PREFETCH, VA, 64 * MIB), -EINPROGRESS);
+	waiter_init(&w, &r, 0);
+	assert_int_equal(rig_ask(&r, &w, VA, 64 * MIB, 1, GS_READ).covered, 64 * MIB);
+	assert_int_equal(r.mm->stats.misses, 0);
+	assert_int_equal(r.mm->stats.prefetch_useful, 64 * MIB / UVM_PAGE);
+	assert_int_equal(own(&r)->batches, 0);
+	assert_int_equal(rig_advise(&r, 0, GS_ADV_PREFETCH, VA, 64 * MIB), 0);
+	rig_close(&r);
+}
+
+static void a_prefetch_of_host_data_is_bound_by_the_link(void **state)
+{
+	gs_time before, link;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 64 * MIB);
+	rig_cpu_touch(&r, VA, 64 * MIB);
+	before = gs_now(r.sim);
+	rig_advise(&r, 0, GS_ADV_PREFETCH, VA, 64 * MIB);
+	link = 32 * hw_link_time(&r.machine.links[0], HW_H2D, 2 * MIB);
+	assert_in_range(gs_now(r.sim) - before, link, link + link / 10);
+	rig_close(&r);
+}
+
+static void a_touch_of_pages_in_flight_waits_for_them(void **state)
+{
+	struct waiter w;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 2 * MIB);
+	rig_cpu_touch(&r, VA, 2 * MIB);
+	assert_int_equal(mm_advise(r.mm, 0, GS_ADV_PREFETCH, VA, 2 * MIB, NULL), -EINPROGRESS);
+	waiter_init(&w, &r, 0);
+	assert_int_equal(rig_ask(&r, &w, VA, 2 * MIB, 8, GS_READ).kind, MM_MISS);
+	gs_run(r.sim);
+	assert_int_equal(w.outstanding, 0);
+	assert_int_equal(r.mm->stats.prefetch_late, 8);
+	assert_int_equal(r.mm->stats.h2d_prefetch_bytes, 2 * MIB);
+	assert_int_equal(r.mm->stats.h2d_demand_bytes, 0);
+	rig_close(&r);
+}
+
+static void a_cpu_touch_brings_the_block_back(void **state)
+{
+	gs_time before;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 2 * MIB);
+	rig_touch(&r, 0, VA, 2 * MIB, 512);
+	before = gs_now(r.sim);
+	assert_int_equal(rig_cpu_touch(&r, VA, 1), -EINPROGRESS);
+	assert_true(gs_now(r.sim) - before >
+		    10 * GS_US + hw_link_time(&r.machine.links[0], HW_D2H, 2 * MIB));
+	assert_int_equal(r.mm->stats.d2h_cpu_bytes, 2 * MIB);
+	assert_int_equal(r.mm->stats.hbm_bytes, 0);
+	assert_int_equal(rig_cpu_touch(&r, VA, 1), 0);
+	assert_bytes_closed(&r);
+	rig_close(&r);
+}
+
+static void a_removed_range_gives_its_chunk_back(void **state)
+{
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, small);
+	for (int i = 0; i < 20; i++) {
+		mm_add(r.mm, VA + (u64)i * 8 * MIB, 8 * MIB);
+		rig_touch(&r, 0, VA + (u64)i * 8 * MIB, 8 * MIB, 512);
+		mm_remove(r.mm, VA + (u64)i * 8 * MIB, 8 * MIB);
+	}
+	assert_int_equal(r.mm->stats.evictions, 0);
+	assert_int_equal(r.mm->stats.hbm_bytes, 0);
+	rig_close(&r);
+}
+
+/* ---- several devices ---- */
+
+static void a_fault_on_another_device_takes_the_pages_there(void **state)
+{
+	static const char *const sets[] = { "device.count=2", NULL };
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 2 * MIB);
+	rig_touch(&r, 0, VA, 2 * MIB, 512);
+	rig_touch(&r, 1, VA, 2 * MIB, 512);
+	assert_int_equal(r.mm->stats.d2d_bytes, 2 * MIB);
+	assert_int_equal(r.mm->stats.hbm_bytes, 2 * MIB);
+	rig_close(&r);
+}
+
+/* ---- replay policies ---- */
+
+static void a_batch_ends_under_every_replay_policy(void **state)
+{
+	static const char *const policies[] = { "block", "batch", "batch_flush", "once" };
+
+	for (size_t i = 0; i < GS_ARRAY_SIZE(policies); i++) {
+		char set[80];
+		const char *sets[] = { set, "device.hbm.capacity=64 MiB", NULL };
+		struct waiter w;
+		struct rig r;
+
+		snprintf(set, sizeof(set), "manager.uvm.perf_fault_replay_policy=%s", policies[i]);
+		rig_open(&r, &mm_uvm, sets);
+		mm_add(r.mm, VA, GIB);
+		waiter_init(&w, &r, 0);
+		for (u64 k = 0; k < 300; k++)
+			rig_ask(&r, &w, VA + k * UVM_BLOCK, UVM_PAGE, 300, GS_READ);
+		gs_run(r.sim);
+		assert_int_equal(w.outstanding, 0);
+		assert_bytes_closed(&r);
+		rig_close(&r);
+	}
+}
+
+/* ---- anything at all ---- */
+
+static void content_is_never_lost_in_random_traffic(void **state)
+{
+	static const char *const sets[] = { "device.hbm.capacity=8 MiB", "device.count=2", NULL };
+	u64 x = 1;
+	struct rig r;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 32 * MIB);
+	for (int i = 0; i < 3000; i++) {
+		u64 page, n;
+
+		x = x * 6364136223846793005ULL + 1442695040888963407ULL;
+		page = (x >> 33) % (32 * MIB / UVM_PAGE);
+		n = gs_min((x >> 20) % 700 + 1, 32 * MIB / UVM_PAGE - page);
+		switch ((x >> 60) % 8) {
+		case 0:
+			rig_cpu_touch(&r, VA + page * UVM_PAGE, n * UVM_PAGE);
+			break;
+		case 1:
+			rig_advise(&r, (u16)(x >> 50) % 2, GS_ADV_PREFETCH, VA + page * UVM_PAGE,
+				   n * UVM_PAGE);
+			break;
+		case 2:
+			rig_advise(&r, 0, GS_ADV_FREE_EAGER, VA + page * UVM_PAGE, n * UVM_PAGE);
+			break;
+		case 3:
+			mm_remove(r.mm, VA + page * UVM_PAGE, n * UVM_PAGE);
+			mm_add(r.mm, VA + page * UVM_PAGE, n * UVM_PAGE);
+			break;
+		default:
+			rig_touch(&r, (u16)(x >> 50) % 2, VA + page * UVM_PAGE, n * UVM_PAGE,
+				  (u32)((x >> 10) % 300 + 1));
+		}
+		assert_int_equal(r.mm->ops->check(r.mm), 0);
+	}
+	rig_close(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ascending_touch_of_a_cold_block_takes_six_services),
+		cmocka_unit_test(descending_touch_of_a_cold_block_takes_six_services),
+		cmocka_unit_test(threshold_25_takes_three_services),
+		cmocka_unit_test(threshold_75_takes_twenty_services),
+		cmocka_unit_test(without_prefetch_each_page_is_a_service),
+		cmocka_unit_test(the_tree_does_not_leave_the_range),
+		cmocka_unit_test(a_first_touch_takes_25_us),
+		cmocka_unit_test(an_isolated_far_fault_takes_10_to_50_us),
+		cmocka_unit_test(a_scattered_batch_of_256_takes_milliseconds),
+		cmocka_unit_test(copies_overlap_the_service_of_the_next_block),
+		cmocka_unit_test(phases_of_a_fault_add_up),
+		cmocka_unit_test(a_cyclic_sweep_over_one_chunk_too_many_reuses_nothing),
+		cmocka_unit_test(what_fits_is_never_fetched_twice),
+		cmocka_unit_test(a_hit_does_not_keep_a_chunk),
+		cmocka_unit_test(a_discarded_chunk_leaves_first_and_uncopied),
+		cmocka_unit_test(a_touch_revives_a_discarded_page),
+		cmocka_unit_test(more_faults_than_chunks_still_end),
+		cmocka_unit_test(a_full_host_ends_the_run),
+		cmocka_unit_test(a_device_without_a_chunk_is_refused),
+		cmocka_unit_test(a_prefetched_range_is_hit),
+		cmocka_unit_test(a_prefetch_of_host_data_is_bound_by_the_link),
+		cmocka_unit_test(a_touch_of_pages_in_flight_waits_for_them),
+		cmocka_unit_test(a_cpu_touch_brings_the_block_back),
+		cmocka_unit_test(a_removed_range_gives_its_chunk_back),
+		cmocka_unit_test(a_fault_on_another_device_takes_the_pages_there),
+		cmocka_unit_test(a_batch_ends_under_every_replay_policy),
+		cmocka_unit_test(content_is_never_lost_in_random_traffic),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
