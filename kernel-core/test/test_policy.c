@@ -733,6 +733,10 @@ static void tree_weighs_leaves_that_do_not_exist(void **state)
 	here(0, 4);
 	/* the next group: 16 of 16, then 20 of 32 pass, 20 of 64 do not */
 	assert_string_equal(fault(4), "0+20");
+	/* a fault in the first group does not grow before the range: 24 of 64 */
+	memset(map, 0, 4 * sizeof(map[0]));
+	here(4, 20);
+	assert_string_equal(fault(1), "0+20");
 	prefetcher_stop();
 }
 
