@@ -83,5 +83,6 @@ END {
 			bad = 1
 		}
 	exit bad
-}' >&2 || bad=1
+}' >build/lint.nm || bad=1
+sort build/lint.nm >&2
 exit $bad
