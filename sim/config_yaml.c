@@ -196,6 +196,36 @@ static struct gs_node *only_document(struct reader *r, yaml_parser_t *p, const c
 	return more ? NULL : nd;
 }
 
+/*
+ * libyaml's loader takes time quadratic in the depth of brackets, so a look at
+ * the events comes first and stops where nobody means it.  Syntax errors are left
+ * to the loader, which says more.
+ */
+static bool is_too_deep(const struct reader *r, const char *data, size_t len)
+{
+	yaml_parser_t p;
+	yaml_event_t ev;
+	bool done = false;
+	int depth = 0;
+
+	gs_assert(yaml_parser_initialize(&p));
+	yaml_parser_set_input_string(&p, (const unsigned char *)data, len);
+	while (!done && yaml_parser_parse(&p, &ev)) {
+		depth +=
+			ev.type == YAML_SEQUENCE_START_EVENT || ev.type == YAML_MAPPING_START_EVENT;
+		depth -= ev.type == YAML_SEQUENCE_END_EVENT || ev.type == YAML_MAPPING_END_EVENT;
+		done = depth > MAX_DEPTH || ev.type == YAML_STREAM_END_EVENT;
+		if (depth > MAX_DEPTH) {
+			struct gs_place at = place(r, ev.start_mark);
+
+			gs_place_err(&at, NULL, "nested deeper than %d", MAX_DEPTH);
+		}
+		yaml_event_delete(&ev);
+	}
+	yaml_parser_delete(&p);
+	return depth > MAX_DEPTH;
+}
+
 struct gs_node *gs_yaml_parse(struct gs_config *cfg, struct gs_place file, const char *data,
 			      size_t len)
 {
@@ -203,6 +233,8 @@ struct gs_node *gs_yaml_parse(struct gs_config *cfg, struct gs_place file, const
 	yaml_parser_t p;
 	struct gs_node *nd;
 
+	if (is_too_deep(&r, data, len))
+		return NULL;
 	gs_assert(yaml_parser_initialize(&p));
 	yaml_parser_set_input_string(&p, (const unsigned char *)data, len);
 	nd = only_document(&r, &p, data, len);
