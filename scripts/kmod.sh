@@ -46,11 +46,15 @@ for f in $(files); do
 	cmp -s "$src/$f" "$out/$f" || cp "$src/$f" "$out/$f"
 done
 
+# Newer headers bring vmlinux and then want pahole for type information.
+btf=
+command -v pahole >/dev/null || btf=CONFIG_DEBUG_INFO_BTF_MODULES=
+
 # Our own make's flags (SAN=1, CC=clang) are not meant for the kernel's.
 log=$out/kmod.log
 status=0
 env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u CC -u CFLAGS \
-	make -C "$kdir" M="$out" W=1 -j2 modules >"$log" 2>&1 || status=$?
+	make -C "$kdir" M="$out" W=1 $btf -j2 modules >"$log" 2>&1 || status=$?
 if [ $status -ne 0 ] || grep -q 'warning:' "$log"; then
 	grep -e 'error' -e 'warning:' -e 'undefined' "$log" >&2 || tail -20 "$log" >&2
 	echo "kmod: failed against $kdir, see ${log#"$top"/}" >&2
