@@ -132,27 +132,27 @@ static void print_cell(FILE *f, const struct point *p)
 	fprintf(f, " %*s", CELL, cell);
 }
 
-/* Labels of a line: all axes but the last. */
-static void line_label(const struct sweep *sw, size_t point, char *buf, size_t size)
+static size_t axis_width(const struct gs_axis *a)
 {
-	size_t n = 0;
+	size_t width = strlen(a->name);
 
-	*buf = '\0';
-	for (size_t a = 0; a + 1 < sw->grid.naxes && n < size; a++)
-		n += (size_t)snprintf(buf + n, size - n, "%s%s", a ? "  " : "",
-				      gs_grid_case(&sw->grid, point, a)->label);
+	for (size_t c = 0; c < a->n; c++)
+		width = gs_max(width, strlen(a->cases[c].label));
+	return width;
 }
 
-static size_t label_width(const struct sweep *sw, size_t columns)
+/* Labels of a line, or the heads above them: all axes but the last.  Returns their width. */
+static size_t print_labels(FILE *f, const struct sweep *sw, const size_t *point)
 {
 	size_t width = 0;
-	char label[128];
 
-	for (size_t a = 0; a + 1 < sw->grid.naxes; a++)
-		width += strlen(sw->grid.axes[a].name) + 2;
-	for (size_t i = 0; i < sw->grid.npoints; i += columns) {
-		line_label(sw, i, label, sizeof(label));
-		width = gs_max(width, strlen(label));
+	for (size_t a = 0; a + 1 < sw->grid.naxes; a++) {
+		const struct gs_axis *axis = &sw->grid.axes[a];
+		const char *text = point ? gs_grid_case(&sw->grid, *point, a)->label : axis->name;
+
+		if (f)
+			fprintf(f, "%-*s", (int)axis_width(axis) + 2, text);
+		width += axis_width(axis) + 2;
 	}
 	return width;
 }
@@ -167,21 +167,17 @@ static size_t terminal_width(void)
 }
 
 /* Columns [from, to) of the last axis. */
-static void print_block(FILE *f, const struct sweep *sw, size_t width, size_t from, size_t to)
+static void print_block(FILE *f, const struct sweep *sw, size_t from, size_t to)
 {
 	const struct gs_axis *last = &sw->grid.axes[sw->grid.naxes - 1];
-	char label[128] = "";
 
-	for (size_t a = 0, n = 0; a + 1 < sw->grid.naxes && n < sizeof(label); a++)
-		n += (size_t)snprintf(label + n, sizeof(label) - n, "%s%s", a ? "  " : "",
-				      sw->grid.axes[a].name);
-	fprintf(f, "\n%-*s", (int)width, label);
+	fputc('\n', f);
+	print_labels(f, sw, NULL);
 	for (size_t c = from; c < to; c++)
 		fprintf(f, " %*.*s", CELL, CELL, last->cases[c].label);
 	fputc('\n', f);
 	for (size_t i = 0; i < sw->grid.npoints; i += last->n) {
-		line_label(sw, i, label, sizeof(label));
-		fprintf(f, "%-*s", (int)width, label);
+		print_labels(f, sw, &i);
 		for (size_t c = from; c < to; c++)
 			print_cell(f, &sw->points[i + c]);
 		fputc('\n', f);
@@ -209,13 +205,13 @@ static void print_failures(FILE *f, const struct sweep *sw)
 void sweep_print(FILE *f, const struct sweep *sw)
 {
 	size_t n = sw->grid.axes[sw->grid.naxes - 1].n;
-	size_t width = label_width(sw, n), room = terminal_width(), fit = 1;
+	size_t width = print_labels(NULL, sw, NULL), room = terminal_width(), fit = 1;
 
 	while (width + (fit + 1) * (CELL + 1) <= room)
 		fit++;
 	fputs("\ntime of an iteration, and slowdown over the ideal\n", f);
 	for (size_t from = 0; from < n; from += fit)
-		print_block(f, sw, width, from, gs_min(from + fit, n));
+		print_block(f, sw, from, gs_min(from + fit, n));
 	print_failures(f, sw);
 	fprintf(f, "\nwritten to %s/sweep.csv; each point's summary is in %s/points\n", sw->out,
 		sw->out);

@@ -14,7 +14,10 @@ static const char *scaled(double v, const char *const *units, double step, char 
 		v /= step;
 		units++;
 	}
-	snprintf(buf, 24, "%.*f %s", v >= 99.95 || v == 0 ? 0 : v >= 9.995 ? 1 : 2, v, *units);
+	if (v >= 99.95 || v == (double)(u64)v)
+		snprintf(buf, 24, "%.0f %s", v, *units);
+	else
+		snprintf(buf, 24, "%.*f %s", v >= 9.995 ? 1 : 2, v, *units);
 	return buf;
 }
 
