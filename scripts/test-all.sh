@@ -35,7 +35,7 @@ one() {
 
 gate() {
 	local rc=0
-	make $1 >"$2.out" 2>&1 </dev/null || rc=$?
+	make -k $1 >"$2.out" 2>&1 </dev/null || rc=$?
 	if [ $rc = 0 ]; then
 		echo "ok make $1" >"$2.tap"
 	else

@@ -6,7 +6,7 @@
 #ifndef GS_VERSION_H
 #define GS_VERSION_H
 
-extern const char gs_version[];	/* "0.1.0" */
+extern const char gs_version[]; /* "0.1.0" */
 extern const char gs_commit[];	/* "1a2b3c4", "1a2b3c4-dirty", "unknown" */
 
 #endif

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/../.."
 sim=$PWD/${GMEMSIM:-build/gmemsim}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+[ -x "$sim" ] || { echo "not ok $sim is not built"; exit 1; }
 sample=$PWD/traces/sample/tiny.jsonl
 n=0
 
