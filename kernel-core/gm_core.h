@@ -18,58 +18,73 @@
 
 #include "gm_desc.h"
 
-#define GM_HOST_NODE (-1)	/* hNUMA id of host memory; devices are 0, 1, ... */
+#define GM_HOST_NODE   (-1) /* hNUMA id of host memory; devices are 0, 1, ... */
 #define GM_MAX_DEVICES 64
 
-struct gm_core;		/* devices, spaces, policies, counters */
-struct gm_as;		/* an address space shared by CPU and devices */
-struct gm_dev;		/* an accelerator and its memory */
-struct gm_ctx;		/* a device attached to a space */
-struct gm_mapping;	/* one unit of a space: gm_map.h */
+struct gm_core;	   /* devices, spaces, policies, counters */
+struct gm_as;	   /* an address space shared by CPU and devices */
+struct gm_dev;	   /* an accelerator and its memory */
+struct gm_ctx;	   /* a device attached to a space */
+struct gm_mapping; /* one unit of a space: gm_map.h */
 
 /* ---- what takes time -------------------------------------------------- */
 
 enum gm_op_type {
-	GM_OP_MSG,		/* deliver message @msg from node to node */
-	GM_OP_COPY,		/* move @bytes between nodes */
-	GM_OP_ZERO,		/* clear a fresh frame on node @to */
-	GM_OP_HOST_ALLOC,	/* get a host frame: sets @frame; -ENOMEM */
-	GM_OP_DEV_ALLOC,	/* the cost of taking a device frame */
-	GM_OP_DMA_MAP,		/* make a host frame reachable for the device */
-	GM_OP_HOST_UNMAP,	/* zap CPU translations, TLB shootdown */
-	GM_OP_HOST_MAP,		/* install a CPU translation */
-	GM_OP_DEV_MAP,		/* install a device translation */
-	GM_OP_DEV_UNMAP,	/* remove it, TLB flush */
-	GM_OP_TIMER,		/* call me after @delay clock ticks */
+	GM_OP_MSG,	  /* deliver message @msg from node to node */
+	GM_OP_COPY,	  /* move @bytes between nodes */
+	GM_OP_ZERO,	  /* clear a fresh frame on node @to */
+	GM_OP_HOST_ALLOC, /* get a host frame: sets @frame; -ENOMEM */
+	GM_OP_DEV_ALLOC,  /* the cost of taking a device frame */
+	GM_OP_DMA_MAP,	  /* make a host frame reachable for the device */
+	GM_OP_HOST_UNMAP, /* zap CPU translations, TLB shootdown */
+	GM_OP_HOST_MAP,	  /* install a CPU translation */
+	GM_OP_DEV_MAP,	  /* install a device translation */
+	GM_OP_DEV_UNMAP,  /* remove it, TLB flush */
+	GM_OP_TIMER,	  /* call me after @delay clock ticks */
 	GM_NR_OP_TYPES
 };
 
 /* Messages of the remote pager, numbered as openEuler's (gmem.md 4.1). */
 enum gm_msg {
-	GM_MSG_TASK_PAIRING, GM_MSG_TASK_EXIT_ORIGIN, GM_MSG_TASK_EXIT_REMOTE,
-	GM_MSG_ALLOC_VMA, GM_MSG_FREE_VMA, GM_MSG_ALLOC_PAGE, GM_MSG_FREE_PAGE,
-	GM_MSG_PAGE_FAULT, GM_MSG_EVICT_PAGE, GM_MSG_HMADVISE, GM_MSG_HMEMCPY,
-	GM_MSG_RESPONSE, GM_NR_MSGS
+	GM_MSG_TASK_PAIRING,
+	GM_MSG_TASK_EXIT_ORIGIN,
+	GM_MSG_TASK_EXIT_REMOTE,
+	GM_MSG_ALLOC_VMA,
+	GM_MSG_FREE_VMA,
+	GM_MSG_ALLOC_PAGE,
+	GM_MSG_FREE_PAGE,
+	GM_MSG_PAGE_FAULT,
+	GM_MSG_EVICT_PAGE,
+	GM_MSG_HMADVISE,
+	GM_MSG_HMEMCPY,
+	GM_MSG_RESPONSE,
+	GM_NR_MSGS
 };
 
 /* Why a unit moves; also the cause in the decision log. */
 enum gm_cause {
-	GM_CAUSE_DEV_FAULT, GM_CAUSE_CPU_FAULT, GM_CAUSE_PREFETCH,
-	GM_CAUSE_EVICT_DIRECT, GM_CAUSE_EVICT_BACKGROUND, GM_CAUSE_FREE,
-	GM_CAUSE_UNMAP, GM_CAUSE_DETACH, GM_NR_CAUSES
+	GM_CAUSE_DEV_FAULT,
+	GM_CAUSE_CPU_FAULT,
+	GM_CAUSE_PREFETCH,
+	GM_CAUSE_EVICT_DIRECT,
+	GM_CAUSE_EVICT_BACKGROUND,
+	GM_CAUSE_FREE,
+	GM_CAUSE_UNMAP,
+	GM_CAUSE_DETACH,
+	GM_NR_CAUSES
 };
 
 struct gm_op {
-	u8 type;		/* enum gm_op_type */
-	u8 msg;			/* enum gm_msg */
-	u8 cause;		/* enum gm_cause */
-	s16 from, to;		/* nodes; one of them is the device concerned */
-	u32 units;		/* units covered (a batch has more than one) */
+	u8 type;      /* enum gm_op_type */
+	u8 msg;	      /* enum gm_msg */
+	u8 cause;     /* enum gm_cause */
+	s16 from, to; /* nodes; one of them is the device concerned */
+	u32 units;    /* units covered (a batch has more than one) */
 	u64 va, bytes;
-	u64 frame;		/* host frame cookie (HOST_ALLOC: answer) */
-	u64 delay;		/* GM_OP_TIMER, in ticks of clock() */
-	void (*done)(struct gm_op *op, int err);	/* the core's */
-	u64 host[8];		/* the host's: its event or work item */
+	u64 frame;				 /* host frame cookie (HOST_ALLOC: answer) */
+	u64 delay;				 /* GM_OP_TIMER, in ticks of clock() */
+	void (*done)(struct gm_op *op, int err); /* the core's */
+	u64 host[8];				 /* the host's: its event or work item */
 };
 
 /*
@@ -90,22 +105,48 @@ struct gm_host_ops {
 	void (*decision)(void *host, u64 va, s16 from, s16 to, u8 cause);
 };
 
+/*
+ * The @i-th unit that @op covers (the op tells the first one): its host frame,
+ * its frame on the device it leaves or comes to.  For ops on units, not for
+ * messages.  O(i).
+ */
+struct gm_op_unit {
+	u64 va, host_frame;
+	u32 from_frame, to_frame; /* ~0U where there is none */
+};
+void gm_op_unit(const struct gm_op *op, u32 i, struct gm_op_unit *out);
+
 /* The host reports the end of @op: 0 or -errno (-EIO, -ENOMEM, -ETIMEDOUT). */
-static inline void gm_op_done(struct gm_op *op, int err) { op->done(op, err); }
+static inline void gm_op_done(struct gm_op *op, int err)
+{
+	op->done(op, err);
+}
 
 /* ---- waiting ---------------------------------------------------------- */
 
 /* Parts of a fault's life, each ending at a stamp of clock(). */
 enum gm_phase {
-	GM_PHASE_QUEUE, GM_PHASE_SERVICE, GM_PHASE_EVICT, GM_PHASE_LINK,
-	GM_PHASE_FINISH, GM_NR_PHASES
+	GM_PHASE_QUEUE,
+	GM_PHASE_SERVICE,
+	GM_PHASE_EVICT,
+	GM_PHASE_LINK,
+	GM_PHASE_FINISH,
+	GM_NR_PHASES
 };
 
-/* Embedded in the caller's object; idle before, queued until wake(). */
+/*
+ * Embedded in the caller's object; idle before, queued until wake().  A call
+ * that answers -EINPROGRESS never wakes before it has returned.
+ */
 struct gm_waiter {
-	struct list_head link;	/* private */
-	u64 pending;		/* private: units still to come */
-	int err;		/* private: first error */
+	struct list_head link; /* private */
+	struct gm_as *as;      /* private: the unit waited for ... */
+	u64 va;		       /* private */
+	s16 node;	       /* private: ... and where it is to be */
+	bool write;	       /* private */
+	bool via_host;	       /* private: not from device to device */
+	u64 pending;	       /* private: parts still to come */
+	int err;	       /* private: first error */
 	/* @end[]: when each phase ended; all equal for what took no time. */
 	void (*wake)(struct gm_waiter *w, int err, const u64 end[GM_NR_PHASES]);
 };
@@ -114,9 +155,9 @@ struct gm_waiter {
 
 /* Three-way switches: as the variant has it, or forced. */
 enum gm_switch { GM_AUTO, GM_OFF, GM_ON };
-extern const char *const gm_switch_names[];	/* "auto", "off", "on", NULL */
+extern const char *const gm_switch_names[]; /* "auto", "off", "on", NULL */
 
-struct gm_params;	/* gm_variant.h; rows for the prefix "manager.gmem": */
+struct gm_params; /* gm_variant.h; rows for the prefix "manager.gmem": */
 extern const struct gm_param gm_param_rows[];
 extern const size_t gm_params_size;
 
@@ -131,11 +172,11 @@ const char *gm_prefetcher_help(u32 i);
 
 struct gm_setup {
 	const struct gm_params *params;
-	const char *variant;		/* "gmem-23.09", "gmem-olk66", "gmem+" */
-	const char *evictor;		/* "" or "auto": the variant's own */
+	const char *variant; /* "gmem-23.09", "gmem-olk66", "gmem+" */
+	const char *evictor; /* "" or "auto": the variant's own */
 	const char *prefetcher;
-	u64 unit;			/* bytes, power of two >= 4096 */
-	u64 random_seed;		/* for the random evictor */
+	u64 unit;	 /* bytes, power of two >= 4096 */
+	u64 random_seed; /* for the random evictor */
 };
 
 /* ---- life ------------------------------------------------------------- */
@@ -144,13 +185,14 @@ struct gm_setup {
  * ERR_PTR(-EINVAL) for unknown names or a bad unit, ERR_PTR(-ENOMEM).  The
  * setup is copied but params must outlive the core.
  */
-struct gm_core *gm_core_new(const struct gm_setup *setup, const struct gm_host_ops *ops, void *host);
-void gm_core_free(struct gm_core *core);	/* [no operation in flight] */
+struct gm_core *gm_core_new(const struct gm_setup *setup, const struct gm_host_ops *ops,
+			    void *host);
+void gm_core_free(struct gm_core *core); /* [no operation in flight] */
 
 /* A device with @frames units of memory; ids count up from 0. */
 struct gm_dev *gm_dev_create(struct gm_core *core, u64 frames);
 struct gm_as *gm_as_create(struct gm_core *core);
-void gm_as_destroy(struct gm_as *as);		/* [nothing in flight] */
+void gm_as_destroy(struct gm_as *as); /* [nothing in flight] */
 /*
  * -EOPNOTSUPP for a second device under a variant without multi_device
  * (gmem-23.09 loses or strands pages there, gmem-olk66 drops the first
@@ -183,8 +225,12 @@ int gm_dev_fault(struct gm_ctx *ctx, u64 va, bool write, struct gm_waiter *w);
 int gm_cpu_fault(struct gm_as *as, u64 va, bool write, struct gm_waiter *w);
 
 enum gm_advice {
-	GM_ADVISE_PREFETCH, GM_ADVISE_FREE_EAGER, GM_ADVISE_PIN,
-	GM_ADVISE_UNPIN, GM_ADVISE_WILLNEED, GM_NR_ADVICE
+	GM_ADVISE_PREFETCH,
+	GM_ADVISE_FREE_EAGER,
+	GM_ADVISE_PIN,
+	GM_ADVISE_UNPIN,
+	GM_ADVISE_WILLNEED,
+	GM_NR_ADVICE
 };
 /*
  * hmadvise(): prefetch rounds outward, free-eager inward (I19).  0 done,
@@ -194,7 +240,7 @@ int gm_advise(struct gm_as *as, s32 hnid, u64 va, u64 bytes, u32 advice, struct 
 
 /* ---- looking ---------------------------------------------------------- */
 
-struct gm_stats;		/* gm_stats.h; rows: */
+struct gm_stats; /* gm_stats.h; rows: */
 extern const struct gm_stat gm_stat_rows[];
 const struct gm_stats *gm_core_stats(const struct gm_core *core);
 u64 gm_core_unit(const struct gm_core *core);
