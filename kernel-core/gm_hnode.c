@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
+/*
+ * gm_hnode.c - frames, and the lists that resident units hang on
+ */
+#include "gm_pager.h"
+#include "gm_policy.h"
+
+#define NO_FRAME U32_MAX
+
+/* Watermarks made for 32 GiB would leave nothing of a small device. */
+static void set_watermarks(struct gm_hnode *n)
+{
+	const struct gm_variant *v = &n->core->variant;
+	u64 usable = min(n->cap, n->nr_frames);
+
+	n->low = min(v->wmark_low >> n->core->unit_shift, usable / 8);
+	n->high = min(v->wmark_high >> n->core->unit_shift, usable / 4);
+}
+
+static int init_lists(struct gm_hnode *n)
+{
+	u32 i, groups = n->core->variant.evict_groups;
+
+	INIT_LIST_HEAD(&n->guarded);
+	INIT_LIST_HEAD(&n->copies);
+	INIT_LIST_HEAD(&n->demand);
+	INIT_LIST_HEAD(&n->ahead);
+	INIT_LIST_HEAD(&n->kick);
+	n->bg = kcalloc(groups, sizeof(*n->bg), GFP_KERNEL);
+	if (!n->bg)
+		return -ENOMEM;
+	for (i = 0; i < groups; i++) {
+		n->bg[i].node = n;
+		INIT_LIST_HEAD(&n->bg[i].victims);
+		INIT_LIST_HEAD(&n->bg[i].kick);
+	}
+	return 0;
+}
+
+/* Hand @k more frames to the core; the lowest is taken first. */
+static void import(struct gm_hnode *n, u64 k)
+{
+	u64 i;
+
+	for (i = n->imported + k; i-- > n->imported;) {
+		n->frames[i].next_free = n->free;
+		n->free = (u32)i;
+	}
+	n->imported += k;
+	n->nr_free += k;
+	n->core->stats.frames_imported += k;
+}
+
+int gm_hnode_init(struct gm_hnode *n, u64 frames)
+{
+	const struct gm_params *p = n->core->params;
+	u64 i;
+
+	n->nr_frames = frames;
+	n->cap = p->cap ? min(p->cap >> n->core->unit_shift, frames) : frames;
+	n->pin_limit = div_u64(n->cap * p->pin_limit, 100);
+	n->free = NO_FRAME;
+	n->frames = kvcalloc(frames, sizeof(*n->frames), GFP_KERNEL);
+	if (!n->frames || init_lists(n))
+		goto fail;
+	for (i = 0; i < frames; i++)
+		INIT_LIST_HEAD(&n->frames[i].copy);
+	set_watermarks(n);
+	if (!n->core->variant.import_batch)
+		import(n, n->cap);
+	n->evict = n->core->evictor;
+	if (n->evict->init(n))
+		goto fail;
+	return 0;
+fail:
+	kfree(n->bg);
+	kvfree(n->frames);
+	return -ENOMEM;
+}
+
+void gm_hnode_fini(struct gm_hnode *n)
+{
+	n->evict->fini(n);
+	kfree(n->bg);
+	kvfree(n->frames);
+}
+
+/*
+ * What the next import would bring.  OLK-6.6 tests used < cap and then imports a
+ * whole batch, so up to a batch less one too many; never beyond the device.
+ */
+static u64 importable(const struct gm_hnode *n)
+{
+	u64 batch = n->core->variant.import_batch;
+
+	if (!batch || n->imported >= n->cap)
+		return 0;
+	if (n->core->variant.cap_enforced)
+		return min(batch, n->cap - n->imported);
+	return min(batch, n->nr_frames - n->imported);
+}
+
+u64 gm_hnode_avail(const struct gm_hnode *n)
+{
+	return n->nr_free ? n->nr_free : importable(n);
+}
+
+u32 gm_hnode_take(struct gm_hnode *n, struct gm_mapping *m, u32 *imported)
+{
+	struct gm_stats *st = &n->core->stats;
+	u32 f;
+
+	if (!n->nr_free) {
+		u64 k = importable(n);
+
+		import(n, k);
+		*imported += (u32)k;
+	}
+	f = n->free;
+	n->free = n->frames[f].next_free;
+	n->frames[f].m = m;
+	n->nr_free--;
+	n->nr_inflight++;
+	st->frames_used++;
+	st->frames_peak = max(st->frames_peak, st->frames_used);
+	n->peak = max(n->peak, n->imported - n->nr_free);
+	return f;
+}
+
+void gm_hnode_give(struct gm_hnode *n, u32 frame)
+{
+	n->frames[frame].m = NULL;
+	n->frames[frame].next_free = n->free;
+	n->free = frame;
+	n->nr_free++;
+	n->nr_inflight--;
+	n->core->stats.frames_used--;
+}
+
+/* ---- where resident units hang ---------------------------------------- */
+
+static void list_unit(struct gm_hnode *n, struct gm_mapping *m)
+{
+	m->flags |= GM_MAP_LISTED;
+	n->nr_listed++;
+	n->evict->insert(n, m);
+}
+
+static bool may_guard(const struct gm_hnode *n)
+{
+	u64 share = n->core->params->thrash_share;
+
+	return n->nr_guarded < div_u64(n->cap * share, 100);
+}
+
+static void keep_back(struct gm_hnode *n, struct gm_mapping *m)
+{
+	u64 lease = div_u64(n->cap * n->core->params->thrash_lease, 100);
+
+	m->flags |= GM_MAP_GUARDED;
+	n->frames[m->frame].guard_until = n->core->evictions + (u32)lease;
+	list_add_tail(&m->lru, &n->guarded);
+	n->nr_guarded++;
+	n->core->stats.guarded++;
+	n->core->stats.guards++;
+}
+
+void gm_hnode_insert(struct gm_hnode *n, struct gm_mapping *m, bool wanted)
+{
+	if (m->flags & GM_MAP_PINNED) {
+		n->nr_pinned++;
+		n->core->stats.frames_pinned++;
+	} else if (wanted && may_guard(n)) {
+		keep_back(n, m);
+	} else {
+		list_unit(n, m);
+	}
+}
+
+void gm_hnode_remove(struct gm_hnode *n, struct gm_mapping *m)
+{
+	if (m->flags & GM_MAP_LISTED) {
+		n->evict->remove(n, m);
+		n->nr_listed--;
+	} else if (m->flags & GM_MAP_GUARDED) {
+		list_del(&m->lru);
+		n->nr_guarded--;
+		n->core->stats.guarded--;
+	} else if (m->flags & GM_MAP_PINNED) {
+		n->nr_pinned--;
+		n->core->stats.frames_pinned--;
+	} else if (!list_empty(&m->lru)) {
+		list_del(&m->lru);
+		n->nr_isolated--;
+		n->core->stats.evict_raced++;
+	} else {
+		n->nr_stranded--;
+	}
+	m->flags &= (u8) ~(GM_MAP_LISTED | GM_MAP_GUARDED);
+	INIT_LIST_HEAD(&m->lru);
+}
+
+void gm_hnode_strand(struct gm_hnode *n, struct gm_mapping *m)
+{
+	n->nr_stranded++;
+	n->core->stats.lost_to_policy++;
+}
+
+void gm_hnode_hint(struct gm_hnode *n, struct gm_mapping *m)
+{
+	n->core->stats.hints++;
+	if (m->flags & GM_MAP_LISTED) {
+		if (n->evict->hint)
+			n->evict->hint(n, m);
+	} else if (!(m->flags & (GM_MAP_PINNED | GM_MAP_GUARDED))) {
+		gm_hnode_remove(n, m);
+		list_unit(n, m);
+	}
+}
+
+/* The oldest guarded unit goes back to the evictor; all leases are equal. */
+static bool unguard(struct gm_hnode *n, bool force)
+{
+	struct gm_mapping *m = list_first_entry_or_null(&n->guarded, struct gm_mapping, lru);
+
+	if (!m)
+		return false;
+	if (!force && (s32)(n->core->evictions - n->frames[m->frame].guard_until) < 0)
+		return false;
+	gm_hnode_remove(n, m);
+	list_unit(n, m);
+	return true;
+}
+
+bool gm_hnode_isolate(struct gm_hnode *n, struct list_head *out, bool front)
+{
+	struct gm_mapping *m;
+
+	while (unguard(n, false))
+		;
+	m = n->evict->victim(n);
+	if (!m && unguard(n, true))
+		m = n->evict->victim(n);
+	if (!m)
+		return false;
+	if (m->flags & GM_MAP_PINNED)
+		n->core->stats.broken_pin++;
+	gm_hnode_remove(n, m);
+	n->nr_isolated++;
+	if (front)
+		list_add(&m->lru, out);
+	else
+		list_add_tail(&m->lru, out);
+	return true;
+}
+
+/* ---- host frames of units on the device ------------------------------- */
+
+void gm_hnode_copy_add(struct gm_hnode *n, struct gm_mapping *m)
+{
+	struct list_head *copy = &n->frames[m->frame].copy;
+
+	if (m->flags & GM_MAP_DIRTY)
+		list_add(copy, &n->copies);
+	else
+		list_add_tail(copy, &n->copies);
+	n->core->stats.host_copies++;
+}
+
+void gm_hnode_copy_del(struct gm_hnode *n, struct gm_mapping *m)
+{
+	list_del_init(&n->frames[m->frame].copy);
+	n->core->stats.host_copies--;
+}
+
+void gm_hnode_copy_stale(struct gm_hnode *n, struct gm_mapping *m)
+{
+	list_move(&n->frames[m->frame].copy, &n->copies);
+}
+
+bool gm_core_reuse_copy(struct gm_core *core, u64 *host_frame)
+{
+	struct gm_mapping *m;
+	u32 i;
+
+	for (i = 0; i < core->nr_devs; i++) {
+		struct gm_hnode *n = &core->devs[i]->node;
+
+		if (list_empty(&n->copies))
+			continue;
+		m = list_first_entry(&n->copies, struct gm_frame, copy)->m;
+		gm_hnode_copy_del(n, m);
+		*host_frame = m->host_frame;
+		m->flags &= (u8)~GM_MAP_HOSTED;
+		m->flags |= GM_MAP_DIRTY;
+		core->stats.host_copies_dropped++;
+		return true;
+	}
+	return false;
+}
