@@ -34,7 +34,10 @@ function code(   s, out, c, two, i, quote) {
 	return out
 }
 function word(s, w) { return s ~ ("(^|[^A-Za-z0-9_])(" w ")([^A-Za-z0-9_]|$)") }
-BEGIN { n = split(taken, Taken, " ") }
+BEGIN {
+	n = split(taken, Taken, " ")
+	world = "__KERNEL__|LINUX_VERSION_CODE|KERNEL_VERSION|GM_USER|MODULE|__linux__|CONFIG_[A-Z0-9_]+"
+}
 FNR == 1 {
 	comment = 0; guards = 0
 	if ($0 !~ /SPDX-License-Identifier: GPL-2\.0-or-later OR BSD-2-Clause/)
@@ -47,7 +50,7 @@ FNR == 1 {
 	# a row may describe a double of the host; the core has none
 	if (word(line, "float|double") && !(FILENAME ~ /gm_desc\.h$/ && line ~ /GM_KIND_REAL/))
 		say("floating point")
-	if (word(line, "__KERNEL__|LINUX_VERSION_CODE|KERNEL_VERSION|GM_USER|MODULE|__linux__|CONFIG_[A-Z0-9_]+"))
+	if (word(line, world))
 		say("asks in which world it is")
 	if (line ~ /^[ \t]*#[ \t]*(if|elif|else)/ &&
 	    !(FILENAME ~ /\.h$/ && line ~ /^#ifndef GM_[A-Z0-9_]*_H$/ && !guards++))
