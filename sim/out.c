@@ -210,16 +210,24 @@ FILE *gs_outdir_file(struct gs_outdir *d, const char *name)
 }
 
 /*
- * A full disk shows in the middle (then only the stream's flag is left of it) or
- * here.  libc keeps what it could not write, so flushing again gives the reason.
+ * Why could @f not be written?  A stream keeps the fact and loses the reason, so
+ * the disk is asked again; what this adds is thrown away with the rest.
  */
+static int reason_of(FILE *f)
+{
+	static const char probe[1 << 16];
+	ssize_t n = write(fileno(f), probe, sizeof(probe));
+
+	return n < 0 ? errno : n < (ssize_t)sizeof(probe) ? ENOSPC : EIO;
+}
+
 static int finish_file(FILE *f, const char *name)
 {
-	bool failed = ferror(f);
 	int err = 0;
 
-	errno = 0;
-	if (fflush(f) || (failed && (errno = EIO)) || fsync(fileno(f)))
+	if (fflush(f) || fsync(fileno(f)))
+		err = cannot("write", name);
+	else if (ferror(f) && (errno = reason_of(f)))
 		err = cannot("write", name);
 	if (fclose(f) && !err)
 		err = cannot("write", name);
@@ -289,26 +297,31 @@ void gs_outdir_abort(struct gs_outdir *d)
 
 /* ---- single files ------------------------------------------------------- */
 
-static int write_stream(FILE *f, const char *path, const void *data, size_t len)
+static int write_all(int fd, const char *data, size_t len)
 {
-	if (!f)
-		return cannot("create", path);
-	fwrite(data, 1, len, f);
-	return finish_file(f, path);
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
 }
 
-/* A device or a pipe (/dev/stdout) has no whole to replace. */
-static int write_through(const char *path, const void *data, size_t len)
+/* To @path, synced if that means anything there; @name is what messages say. */
+static int write_to(const char *path, const char *name, const void *data, size_t len, bool sync)
 {
-	FILE *f = fopen(path, "we");
-	bool failed;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), err = 0;
 
-	if (!f)
-		return cannot("open", path);
-	failed = fwrite(data, 1, len, f) != len;
-	if (fclose(f) || failed)
-		return cannot("write", path);
-	return 0;
+	if (fd < 0 || write_all(fd, data, len) || (sync && fsync(fd)))
+		err = cannot("write", name);
+	if (fd >= 0 && close(fd) && !err)
+		err = cannot("write", name);
+	return err;
 }
 
 int gs_write_file(const char *path, const void *data, size_t len)
@@ -317,15 +330,16 @@ int gs_write_file(const char *path, const void *data, size_t len)
 	char *real, *tmp;
 	int err;
 
+	/* a device or a pipe (/dev/stdout) has no whole to replace */
 	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return write_through(path, data, len);
+		return write_to(path, path, data, len, false);
 	real = realpath(path, NULL); /* what a link names is replaced, not the link */
 	if (!real)
 		real = gs_strdup(path);
 	tmp = beside(real, "tmp");
 	err = make_parents(real);
 	if (!err)
-		err = write_stream(fopen(tmp, "we"), tmp, data, len);
+		err = write_to(tmp, path, data, len, true);
 	if (!err && rename(tmp, real))
 		err = cannot("write", path);
 	if (err)
