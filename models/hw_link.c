@@ -18,38 +18,41 @@
 
 #include "models/hw.h"
 
-#define LINK_ROWS(h2d, h2d_src, d2h, d2h_src, latency, latency_src, setup, setup_src)              \
-	GM_P_U64(struct hw_link_cfg, h2d_bps, "h2d.bandwidth", GM_BPS, h2d, 1, U64_MAX,            \
-		 "Payload rate towards the device, large transfers", h2d_src),                     \
-		GM_P_U64(struct hw_link_cfg, d2h_bps, "d2h.bandwidth", GM_BPS, d2h, 1, U64_MAX,    \
-			 "Payload rate away from the device, large transfers", d2h_src),           \
-		GM_P_U64(struct hw_link_cfg, latency_ps, "latency", GM_PS, latency, 0, U64_MAX,    \
-			 "First byte in to first byte out; pipelined", latency_src),               \
-		GM_P_U64(struct hw_link_cfg, setup_ps, "setup", GM_PS, setup, 0, U64_MAX,          \
-			 "Occupies the direction before each transfer", setup_src),                \
-		GM_P_U32(struct hw_link_cfg, duplex_pct, "duplex", GM_PERCENT, "100 %", 1, 100,    \
-			 "Rate of each direction while both are busy",                             \
-			 "guess: two engines do not disturb each other"),                          \
-		GM_P_STR(struct hw_link_cfg, curve, "curve", "",                                   \
-			 "Measured rates \"64 KiB:10.6 GB/s, 2 MiB:48 GB/s\" towards the device, " \
-			 "in place of setup",                                                      \
-			 "none: setup + bytes / rate")
+/* clang-format off */
+#define LINK_ROWS(h2d, h2d_src, d2h, d2h_src, latency, latency_src, setup, setup_src, duplex, \
+		  duplex_src) \
+	GM_P_U64(struct hw_link_cfg, h2d_bps, "h2d.bandwidth", GM_BPS, h2d, 1, U64_MAX, \
+		 "Payload rate towards the device, large transfers", h2d_src), \
+	GM_P_U64(struct hw_link_cfg, d2h_bps, "d2h.bandwidth", GM_BPS, d2h, 1, U64_MAX, \
+		 "Payload rate away from the device, large transfers", d2h_src), \
+	GM_P_U64(struct hw_link_cfg, latency_ps, "latency", GM_PS, latency, 0, GS_S, \
+		 "First byte in to first byte out; pipelined", latency_src), \
+	GM_P_U64(struct hw_link_cfg, setup_ps, "setup", GM_PS, setup, 0, GS_S, \
+		 "Occupies the direction before each transfer", setup_src), \
+	GM_P_U32(struct hw_link_cfg, duplex_pct, "duplex", GM_PERCENT, duplex, 1, 100, \
+		 "Rate of each direction while both are busy", duplex_src), \
+	GM_P_STR(struct hw_link_cfg, curve, "curve", "", \
+		 "Measured rates by size, in place of setup: \"64 KiB:10.6 GB/s, 2 MiB:48 GB/s\"", \
+		 "none: setup + bytes / rate")
 
 const struct gm_param hw_link_rows[] = {
-	LINK_ROWS("25 GB/s", "nvbandwidth issue 53: 25.1 GB/s on an A100, PCIe 4 x16", "25 GB/s",
-		  "nvbandwidth issue 53: about 25 GB/s on an A100, PCIe 4 x16", "900 ns",
-		  "guess: PCIe 4 round trip through the root complex", "1.5 us",
-		  "guess: copy-engine push by the driver takes 1.5 to 2 us"),
+	LINK_ROWS("25 GB/s", "nvbandwidth issue 53: 25.1 GB/s on an A100, PCIe 4 x16",
+		  "25 GB/s", "nvbandwidth issue 53: about 25 GB/s on an A100",
+		  "900 ns", "guess: PCIe 4 round trip through the root complex",
+		  "1.5 us", "guess: copy-engine push by the driver takes 1.5 to 2 us",
+		  "80 %", "guess: 72 % with SM copies (nvbandwidth issue 53), more with engines"),
 	GM_P_END
 };
 
 const struct gm_param hw_peer_rows[] = {
-	LINK_ROWS("260 GB/s", "guess: 87 % of NVLink 3's 300 GB/s per direction", "260 GB/s",
-		  "guess: 87 % of NVLink 3's 300 GB/s per direction", "1 us",
-		  "guess: NVLink load through a switch", "2.5 us",
-		  "UCX cuda_ipc: launch of a peer copy takes about 2.5 us"),
+	LINK_ROWS("260 GB/s", "guess: 87 % of NVLink 3's 300 GB/s per direction",
+		  "260 GB/s", "guess: 87 % of NVLink 3's 300 GB/s per direction",
+		  "1 us", "guess: NVLink load through a switch",
+		  "2.5 us", "UCX cuda_ipc: launch of a peer copy takes about 2.5 us",
+		  "100 %", "guess: a switch has a path of its own for each direction"),
 	GM_P_END
 };
+/* clang-format on */
 
 /* ---- measured curve ---- */
 
