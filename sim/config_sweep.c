@@ -220,7 +220,7 @@ static int check_axis_keys(const struct gs_config *cfg, const char *path)
 		near = gs_nearest(name, known);
 		return gs_config_error(cfg, below(key, path, name), "an axis has no '%s'%s%s%s",
 				       name, near ? "; did you mean '" : "", near ? near : "",
-				       near ? "'" : "");
+				       near ? "'?" : "");
 	}
 	return 0;
 }
