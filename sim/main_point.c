@@ -46,7 +46,8 @@ static gs_time duration(void *arg, const struct gs_op *op)
 	case GS_SCALED:
 		return (gs_time)((double)recorded * s->workload.scale);
 	case GS_ROOFLINE:
-		if (kernel)
+		/* what the trace does not know keeps its recorded time */
+		if (kernel && (op->kernel.flops || op->kernel.bytes))
 			return hw_roofline(&s->machine, op->kernel.opclass, op->kernel.dtype,
 					   op->kernel.flops, op->kernel.bytes);
 		return recorded;

@@ -24,8 +24,8 @@ const struct gm_param gs_workload_rows[] = {
 		 "Iterations to replay; the last recorded one repeats. 0: as many as recorded",
 		 "choice"),
 	GM_P_ENUM(W, timing, "timing", gs_timing_names, "recorded",
-		  "Kernel durations: as recorded, times `scale`, or from FLOPs and bytes by the "
-		  "device's roofline",
+		  "Kernel durations: as recorded, times `scale`, or by the device's roofline from "
+		  "FLOPs and bytes (as recorded where the trace has neither)",
 		  "choice"),
 	GM_P_REAL(W, scale, "scale", GM_NONE, "1", 0, 1000000, "Factor of `timing: scaled`",
 		  "choice"),
