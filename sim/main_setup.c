@@ -61,9 +61,9 @@ static int check_name(const struct setup *s, const char *key, const char *name,
 		if (!strcmp(name, known[i]))
 			return 0;
 	near = gs_nearest(name, known);
-	return gs_config_error(s->cfg, key, "there is no '%s'%s%s%s; `gmemsim list` shows all",
-			       name, near ? "; did you mean '" : "", near ? near : "",
-			       near ? "'" : "");
+	return gs_config_error(s->cfg, key, "there is no '%s'%s%s%s", name,
+			       near ? "; did you mean '" : "; `gmemsim list` shows all",
+			       near ? near : "", near ? "'?" : "");
 }
 
 static bool is_auto(const char *name)

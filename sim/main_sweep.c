@@ -44,6 +44,10 @@ static int load_grid(struct sweep *sw)
 	struct setup s;
 	int err = setup_load(&s, sw->config, sw->sets.v, sw->sets.n);
 
+	if (!err && !gs_config_children(s.cfg, "sweep")) {
+		gs_err("%s: has no section `sweep`; `gmemsim sweep --help` shows one", sw->config);
+		err = -EINVAL;
+	}
 	if (!err)
 		err = gs_grid_load(&sw->grid, s.cfg, s.sections);
 	if (!err)

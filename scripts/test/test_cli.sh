@@ -210,7 +210,7 @@ cmp -s "$tmp/keep/sweep.csv" "$tmp/sweep-one/sweep.csv" || why='sweep.csv differ
 [ "$(stat -c %Y "$tmp/keep/points/0000.csv")" = "$(date -d 2001-01-01 +%s)" ] || why="$why; point 0 ran again"
 verdict 'a sweep resumes where it was' "$why"
 expect 'slurm is of a later version' 2 'later version' sweep "$tmp/sweep.yaml" --engine slurm -o "$tmp/out/x"
-expect 'nothing to sweep' 2 'sweep.axes' sweep "$good" -o "$tmp/out/x"
+expect 'nothing to sweep' 2 'no section .sweep' sweep "$good" -o "$tmp/out/x"
 config axis <<END
 base: good.yaml
 sweep:
