@@ -29,6 +29,7 @@ $(col["status"]) == "done" {
 	if (low == "" || x < low) low = x
 	if (high == "" || x > high) high = x
 	t = $(col["iteration_ps"]) / 1e12
+	ideal = $(col["ideal_ps"]) / 1e12
 	if (t > longest) longest = t
 	h2d = $(col["h2d_bytes"]) / 2^30; d2h = $(col["d2h_bytes"]) / 2^30
 	if (h2d > most) most = h2d
@@ -68,10 +69,21 @@ END {
 		printf "\n\n" >(tmp "/curves")
 	}
 	list = ""
+	for (i = 0; i < n; i++)
+		if (count[name[order[i]]]) list = list " " order[i]
+	# the bars in the order of their own lengths
+	for (i = 0; i < n; i++) {
+		k = name[i]
+		for (p = 1; p <= 5; p++) total[i] += part[k, p]
+		total[i] += rest[k]
+	}
+	for (i = 1; i < n; i++)
+		for (j = i; j > 0 && total[order[j]] < total[order[j - 1]]; j--) {
+			k = order[j]; order[j] = order[j - 1]; order[j - 1] = k
+		}
 	for (i = 0; i < n; i++) {
 		k = name[order[i]]
 		if (!count[k]) continue
-		list = list " " order[i]
 		bars++; percent = bestx[k]
 		sum = rest[k]
 		printf "\"%s\" 0 %.9g", k, sum * scale >(tmp "/bars")
@@ -83,8 +95,8 @@ END {
 	}
 	for (i = 0; i < n; i++) all = all " " style[i]
 	if (!most) most = 1
-	printf "curves=\"%s\"; styles=\"%s\"; unit=\"%s\"; footprint=%.9g; low=%.4f; high=%.4f; most=%.6g; bars=%d; percent=%.4f\n",
-		substr(list, 2), substr(all, 2), unit, foot / 2^30, low, high, most, bars, percent >(tmp "/vars")
+	printf "curves=\"%s\"; styles=\"%s\"; unit=\"%s\"; floor=%.9g; longest=%.9g; footprint=%.9g; low=%.4f; high=%.4f; most=%.6g; bars=%d; percent=%.4f\n",
+		substr(list, 2), substr(all, 2), unit, ideal * scale, longest * scale, foot / 2^30, low, high, most, bars, percent >(tmp "/vars")
 }' "$csv"
 
 job=$(sed -n 's/^.*"job": "\(.*\)",*$/\1/p' "$dir"/points/*.json 2>/dev/null | head -n 1)

@@ -6,7 +6,7 @@ set xlabel "iteration, " . unit
 set grid noytics xtics linetype 1 linewidth 0.5 linecolor rgb "#e2e2e2"
 set border 1
 set ytics scale 0
-set yrange [-0.6 : bars - 0.4] reverse
+set yrange [-0.6 : bars - 0.4]
 set xrange [0 : *]
 set style fill solid 1 noborder
 array name[6] = ["kernels", "waiting to be served", "driver, CPU, messages", \
