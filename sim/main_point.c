@@ -83,11 +83,18 @@ static int share_footprint(struct setup *s, struct gs_source *src)
 
 int setup_machine(struct setup *s, const struct gs_job *job)
 {
+	int err = 0;
+
 	if (job->ndevices > s->machine.device.count)
-		return gs_config_error(s->cfg, "device.count",
-				       "the trace uses %u devices, the machine has %u",
-				       job->ndevices, s->machine.device.count);
-	return hw_machine_init(&s->machine, s->cfg);
+		err = gs_config_error(s->cfg, "device.count",
+				      "the trace uses %u devices, the machine has %u",
+				      job->ndevices, s->machine.device.count);
+	if (!err)
+		err = hw_machine_init(&s->machine, s->cfg);
+	/* gmem cannot start where not one of its units fits: ask before. */
+	if (!err && !strcmp(s->ops->name, "gmem"))
+		err = hw_check_unit(&s->machine, s->cfg, s->manager.unit);
+	return err;
 }
 
 int run_prepare(struct run *r, struct setup *s)
