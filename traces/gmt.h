@@ -95,8 +95,33 @@ enum {
 	GMT_T_SAME = 8,	      /* no length: that of the touch before */
 	GMT_T_PATTERN = 0x10, /* pattern, and stride if strided; else sequential */
 	GMT_T_SHARE = 0x20,   /* else 0 */
+	GMT_T_NEXT = 0x40,    /* tensor of the touch before, at a distance from its end */
 	GMT_T_MORE = 0x80     /* length and bytes that later versions define */
 };
+
+/*
+ * The distance of a touch from the end of the one before it in the same
+ * tensor: bit 0 tells whether it counts bytes (0) or lengths of the touch (1),
+ * which is what rows of an embedding table have in common.
+ */
+static inline bool gmt_step_fits(u64 from, u64 to)
+{
+	return to - from + (1ULL << 61) < 1ULL << 62;
+}
+
+static inline u64 gmt_from_step(u64 from, u64 to, u64 bytes)
+{
+	s64 d = (s64)(to - from);
+
+	if (bytes <= 1ULL << 61 && d % (s64)bytes == 0)
+		return tr_zigzag((u64)(d / (s64)bytes)) << 1 | 1;
+	return tr_zigzag((u64)d) << 1;
+}
+
+static inline u64 gmt_to_step(u64 from, u64 v, u64 bytes)
+{
+	return from + tr_unzigzag(v >> 1) * (v & 1 ? bytes : 1);
+}
 
 enum { GMT_M_ITERATION = 1 }; /* flags of a mark */
 

@@ -131,16 +131,20 @@ static int get_free(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
 	return 1;
 }
 
-static void get_touch(struct gmt_dec *d, struct tr_cur *c, struct gs_touch *t, u64 *bytes)
+/* @prev: the touch before; all zero for the first. */
+static void get_touch(struct gmt_dec *d, struct tr_cur *c, struct gs_touch *t,
+		      const struct gs_touch *prev)
 {
 	u8 flags = tr_get_u8(c);
 
 	t->access = flags & GMT_T_ACCESS;
-	t->tensor = get_tensor(d, c);
-	t->off = flags & GMT_T_OFF ? tr_get(c) : 0;
-	if (!(flags & GMT_T_SAME))
-		*bytes = tr_get(c);
-	t->bytes = *bytes;
+	t->tensor = flags & GMT_T_NEXT ? prev->tensor : get_tensor(d, c);
+	t->bytes = flags & GMT_T_SAME ? prev->bytes : tr_get(c);
+	t->off = 0;
+	if (flags & GMT_T_NEXT)
+		t->off = gmt_to_step(prev->off + prev->bytes, tr_get(c), t->bytes);
+	else if (flags & GMT_T_OFF)
+		t->off = tr_get(c);
 	t->pattern = flags & GMT_T_PATTERN ? tr_get_u8(c) : GS_SEQUENTIAL;
 	t->stride = t->pattern == GS_STRIDED ? tr_get(c) : 0;
 	if (t->pattern >= GS_NR_PATTERNS && d->newer)
@@ -177,7 +181,8 @@ static void get_kernel_head(struct gmt_dec *d, struct tr_cur *c, struct gs_op *o
 
 static int get_kernel(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
 {
-	u64 n, bytes = 0;
+	static const struct gs_touch none;
+	u64 n;
 
 	op->type = GS_OP_KERNEL;
 	get_kernel_head(d, c, op);
@@ -190,7 +195,7 @@ static int get_kernel(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
 		d->touches = gs_realloc_array(d->touches, d->touches_cap, sizeof(*d->touches));
 	}
 	for (u64 i = 0; i < n; i++)
-		get_touch(d, c, &d->touches[i], &bytes);
+		get_touch(d, c, &d->touches[i], i ? &d->touches[i - 1] : &none);
 	op->kernel.ntouches = (u32)n;
 	op->kernel.touches = d->touches;
 	op->kernel.duration_ps = gmt_to_ps(tr_get(&d->sec[GMT_DURATIONS]));

@@ -155,27 +155,40 @@ static int put_free(struct gmt_enc *e, const struct gs_op *op)
 	return 0;
 }
 
-static void put_touch(struct gmt_enc *e, const struct gs_touch *t, u64 *bytes)
+/* @prev: the touch before, NULL for the first. */
+static u8 touch_flags(const struct gs_touch *t, const struct gs_touch *prev)
 {
 	u8 flags = t->access;
 
-	flags |= t->off ? GMT_T_OFF : 0;
-	flags |= t->bytes == *bytes ? GMT_T_SAME : 0;
+	if (prev && prev->tensor == t->tensor && gmt_step_fits(prev->off + prev->bytes, t->off))
+		flags |= GMT_T_NEXT;
+	else if (t->off)
+		flags |= GMT_T_OFF;
+	flags |= prev && t->bytes == prev->bytes ? GMT_T_SAME : 0;
 	flags |= t->pattern != GS_SEQUENTIAL ? GMT_T_PATTERN : 0;
 	flags |= t->share ? GMT_T_SHARE : 0;
+	return flags;
+}
+
+static void put_touch(struct gmt_enc *e, const struct gs_touch *t, const struct gs_touch *prev)
+{
+	u8 flags = touch_flags(t, prev);
+
 	tr_put_u8(&e->rec, flags);
-	put_tensor(e, t->tensor);
-	if (flags & GMT_T_OFF)
-		tr_put(&e->rec, t->off);
+	if (!(flags & GMT_T_NEXT))
+		put_tensor(e, t->tensor);
 	if (!(flags & GMT_T_SAME))
 		tr_put(&e->rec, t->bytes);
+	if (flags & GMT_T_NEXT)
+		tr_put(&e->rec, gmt_from_step(prev->off + prev->bytes, t->off, t->bytes));
+	if (flags & GMT_T_OFF)
+		tr_put(&e->rec, t->off);
 	if (flags & GMT_T_PATTERN)
 		tr_put_u8(&e->rec, t->pattern);
 	if (t->pattern == GS_STRIDED)
 		tr_put(&e->rec, t->stride);
 	if (flags & GMT_T_SHARE)
 		tr_put(&e->rec, t->share);
-	*bytes = t->bytes;
 }
 
 static u8 kernel_flags(const struct gmt_enc *e, const struct gs_op *op)
@@ -197,7 +210,6 @@ static int put_kernel(struct gmt_enc *e, const struct gs_op *op)
 {
 	u8 flags = kernel_flags(e, op);
 	int ret = put_name(e, op->kernel.name);
-	u64 bytes = 0;
 
 	if (ret)
 		return ret;
@@ -217,7 +229,7 @@ static int put_kernel(struct gmt_enc *e, const struct gs_op *op)
 		tr_put(&e->rec, op->kernel.bytes);
 	tr_put(&e->rec, op->kernel.ntouches);
 	for (u32 i = 0; i < op->kernel.ntouches; i++)
-		put_touch(e, &op->kernel.touches[i], &bytes);
+		put_touch(e, &op->kernel.touches[i], i ? &op->kernel.touches[i - 1] : NULL);
 	tr_put(&e->sec[GMT_DURATIONS], gmt_from_ps(op->kernel.duration_ps));
 	e->st.device = op->device;
 	e->st.stream = op->stream;
