@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * import.h - formats of others, turned into .gmt
+ */
+#ifndef TR_IMPORT_H
+#define TR_IMPORT_H
+
+#include "traces/lines.h"
+#include "traces/trace.h"
+
+struct tr_importer {
+	const char *name;
+	const char *input; /* what INPUT is, for help */
+	/*
+	 * Read @input and put all of it into a new writer for @out, which the
+	 * caller finishes.  What was derived is told by gs_info().  0 or -errno
+	 * (said).  NULL: comes with a later version.
+	 */
+	int (*import)(const char *input, const char *out, struct tr_writer **w);
+};
+extern const struct tr_importer tr_importers[]; /* ends with a NULL name */
+
+int tr_g10_import(const char *dir, const char *out, struct tr_writer **w);
+int tr_jsonl_import(const char *path, const char *out, struct tr_writer **w);
+
+/* A source over the JSON lines open at @fd, which it owns. */
+int tr_jsonl_open(int fd, const char *path, struct gs_source **out);
+
+/* The last part of @path without @suffixes (NULL-terminated): the name of a job. */
+char *tr_base_name(const char *path, const char *const *suffixes);
+
+#endif
