@@ -116,6 +116,14 @@ static int load_frame(struct gmt *g, u32 number)
 	return 0;
 }
 
+/* The index and the marks tell the same. */
+static bool mark_is_indexed(const struct gmt *g, const struct gs_op *op)
+{
+	return op->type != GS_OP_MARK || !op->mark.iteration ||
+	       (op->mark.number < g->base.job.niterations &&
+		g->marks[op->mark.number] == op->index);
+}
+
 int gmt_next(struct gs_source *src, struct gs_op *op)
 {
 	struct gmt *g = gs_container_of(src, struct gmt, base);
@@ -130,10 +138,14 @@ int gmt_next(struct gs_source *src, struct gs_op *op)
 	}
 	for (;;) {
 		ret = g->cur == U32_MAX ? 0 : gmt_dec_next(g->dec, op);
-		if (ret == 1) {
+		if (ret == 1 && mark_is_indexed(g, op)) {
 			op->where = g->frames[g->cur].offset;
 			return 1;
 		}
+		if (ret == 1)
+			return gmt_damaged(g, g->frames[g->cur].offset,
+					   "frame %u: iteration %u is not where the index has it",
+					   g->cur, op->mark.number);
 		if (ret < 0)
 			return gmt_damaged(g, g->frames[g->cur].offset, "frame %u: %s", g->cur,
 					   gmt_dec_why(g->dec));

@@ -319,6 +319,11 @@ const struct gs_job *tr_writer_job(const struct tr_writer *w)
 	return &w->check.job;
 }
 
+u64 tr_writer_kernel_ps(const struct tr_writer *w)
+{
+	return w->check.kernel_ps;
+}
+
 /* Totals, index and footer; nothing is put afterwards. */
 static int complete(struct tr_writer *w)
 {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "traces/gmt.h"
+#include "traces/import.h"
 
 /* Formats by their first bytes.  A reader owns @fd; messages call it @path. */
 static const struct format {
@@ -17,6 +18,8 @@ static const struct format {
 	int (*open)(int fd, const char *path, struct gs_source **out);
 } formats[] = {
 	{ GMT_MAGIC, 8, gmt_open },
+	{ "{", 1, tr_jsonl_open },
+	{ "\x28\xb5\x2f\xfd", 4, tr_jsonl_open }, /* zstd */
 };
 
 static const struct format *format_of(const char *magic, size_t len)

@@ -40,6 +40,8 @@ int tr_writer_put(struct tr_writer *w, const struct gs_op *op);
 const char *tr_writer_why(const struct tr_writer *w);
 /* What was put so far; complete after the last operation. */
 const struct gs_job *tr_writer_job(const struct tr_writer *w);
+/* ... and the sum of all durations. */
+u64 tr_writer_kernel_ps(const struct tr_writer *w);
 /* End the file and free @w, whatever the outcome.  0 or -errno (said). */
 int tr_writer_finish(struct tr_writer *w);
 /* End a file without a name, free @w, and read it; messages call it @name. */

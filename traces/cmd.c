@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* cmd.c - the commands `gmemsim trace ...`: which there are, and their help */
+#include "traces/cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <getopt.h>
+#include <string.h>
+
+#include "sim/base.h"
+
+static const struct command {
+	const char *name, *args, *help;
+	int (*run)(int argc, char **argv); /* NULL: of a later version */
+	const char *more;
+} commands[] = {
+	{ "import", "FORMAT INPUT [-o OUT.gmt]", "make a .gmt of somebody else's trace",
+	  tr_cmd_import,
+	  "  -o OUT.gmt   where it goes (NAME.gmt here, for an INPUT called NAME)\n"
+	  "\n"
+	  "  g10          folder of a network analysed by the G10 artifact (MICRO'23)\n"
+	  "  jsonl        JSON lines of scripts/record_torch.py, plain or compressed (.zst)\n"
+	  "  kineto, et, chakra, nsys, lackey, oracle, csv   come with a later version\n"
+	  "\n"
+	  "  gmemsim trace import g10 BERT_Base-256 -o bert.gmt\n"
+	  "  gmemsim trace import jsonl job.jsonl.zst -o job.gmt\n" },
+	{ "info", "FILE...", "what a trace says about itself; reads no operations", tr_cmd_info,
+	  "" },
+	{ "stat", "[--top N] FILE", "memory, kernels and operands, from all operations",
+	  tr_cmd_stat, "  --top N   so many kernels and tensors (10)\n" },
+	{ "cat", "[--json] [--from N] [--count N] FILE", "the operations, one a line", tr_cmd_cat,
+	  "  --json      as JSON lines, which `import jsonl` takes back (all of them)\n"
+	  "  --from N    begin with operation N, counted from 0\n"
+	  "  --count N   stop after N operations\n" },
+	{ "verify", "FILE...", "read everything and check it", tr_cmd_verify,
+	  "Prints ok, or the place and the reason; then the exit status is 2.\n" },
+	{ "cut", NULL, NULL, NULL, NULL },
+	{ "merge", NULL, NULL, NULL, NULL },
+	{ "diff", NULL, NULL, NULL, NULL },
+	{ "gen", NULL, NULL, NULL, NULL },
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 0; i < GS_ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
+
+static void help_all(FILE *f)
+{
+	fputs("usage: gmemsim trace COMMAND ...\n\n", f);
+	for (size_t i = 0; i < GS_ARRAY_SIZE(commands); i++)
+		if (commands[i].run)
+			fprintf(f, "  %-7s %-38s %s\n", commands[i].name, commands[i].args,
+				commands[i].help);
+	fputs("\nFILE is a .gmt, or JSON lines of scripts/record_torch.py (plain or .zst).\n"
+	      "`gmemsim trace COMMAND --help` tells more; traces/FORMAT.md describes the files.\n",
+	      f);
+}
+
+static void help(FILE *f, const struct command *c)
+{
+	fprintf(f, "usage: gmemsim trace %s %s\n\n%s\n%s%s", c->name, c->args, c->help,
+		*c->more ? "\n" : "", c->more);
+}
+
+int tr_cmd_usage(const char *name, const char *fmt, ...)
+{
+	char what[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	gs_err("trace %s: %s; usage: gmemsim trace %s %s", name, what, name, find(name)->args);
+	return GS_EXIT_USER;
+}
+
+int tr_cmd_option(const char *name, int opt, char **argv)
+{
+	if (opt == 'h') {
+		help(stdout, find(name));
+		return GS_EXIT_OK;
+	}
+	if (opt == ':')
+		return tr_cmd_usage(name, "%s wants a value", argv[optind - 1]);
+	return tr_cmd_usage(name, "unknown option %s", argv[optind - 1]);
+}
+
+int tr_cmd_code(int err)
+{
+	if (!err)
+		return GS_EXIT_OK;
+	/* a full or failing disk is nobody's input */
+	return err == -ENOSPC || err == -EIO || err == -EDQUOT ? GS_EXIT_FAILED : GS_EXIT_USER;
+}
+
+static int unknown(const char *name)
+{
+	const char *names[GS_ARRAY_SIZE(commands) + 1] = { NULL }, *near;
+
+	for (size_t i = 0; i < GS_ARRAY_SIZE(commands); i++)
+		names[i] = commands[i].name;
+	near = gs_nearest(name, names);
+	gs_err("trace: there is no command '%s'%s%s%s", name,
+	       near ? "; did you mean '" : "; `gmemsim trace --help` lists all", near ? near : "",
+	       near ? "'?" : "");
+	return GS_EXIT_USER;
+}
+
+int tr_cmd(int argc, char **argv)
+{
+	const struct command *c;
+
+	if (argc < 2) {
+		help_all(stderr);
+		return GS_EXIT_USER;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		c = argc > 2 ? find(argv[2]) : NULL;
+		if (c && c->run)
+			help(stdout, c);
+		else
+			help_all(stdout);
+		return GS_EXIT_OK;
+	}
+	c = find(argv[1]);
+	if (!c)
+		return unknown(argv[1]);
+	if (!c->run) {
+		gs_err("trace %s comes with a later version", c->name);
+		return GS_EXIT_USER;
+	}
+	optind = 0; /* glibc: begin anew, whatever was parsed before */
+	opterr = 0;
+	return c->run(argc - 1, argv + 1);
+}
