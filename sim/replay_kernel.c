@@ -27,21 +27,28 @@ static gs_time due(const struct kernel_run *run, const struct item *it)
 	return run->start + gs_muldiv(it->duration, weight, run->total_weight);
 }
 
-/* Bytes of the current operand that are due before @when: a unit at least. */
-static u64 bytes_before(const struct kernel_run *run, const struct item *it, gs_time when, u64 unit)
+/* Bytes of the current operand that are due before @when. */
+static u64 bytes_before(const struct kernel_run *run, const struct item *it, gs_time when)
 {
 	const struct operand *o = &it->operands[run->operand];
-	u64 weight, end;
+	u64 weight;
 
-	if (when == GS_NEVER || !it->duration || when - run->start >= it->duration)
+	if (when == GS_NEVER || when - run->start >= it->duration)
 		return o->bytes;
 	weight = gs_muldiv(when - run->start, run->total_weight, it->duration);
-	end = weight > run->done_weight ? gs_muldiv(weight - run->done_weight, o->bytes, o->weight)
-					: 0;
-	end = gs_max(end, run->at + 1);
-	/* to the end of the unit, so that none is asked for twice */
-	end = (o->va + end + unit - 1) / unit * unit - o->va;
-	return gs_min(end, o->bytes);
+	return weight > run->done_weight ? gs_muldiv(weight - run->done_weight, o->bytes, o->weight)
+					 : 0;
+}
+
+/* How far to ask: to the next event, a unit at least, and whole units, so that
+ * none is asked for twice.  min is asked about each touch by itself. */
+static u64 ask_until(const struct replay *r, const struct kernel_run *run, const struct item *it)
+{
+	const struct operand *o = &it->operands[run->operand];
+	u64 end = r->future ? 0 : bytes_before(run, it, gs_next_time(r->sim));
+
+	end = o->va + gs_max(end, run->at + 1);
+	return gs_min((end + r->unit - 1) / r->unit * r->unit - o->va, o->bytes);
 }
 
 /* A permutation of [0, n) from four Feistel rounds over its even bit length. */
@@ -222,8 +229,7 @@ static bool touch_on(struct stream *s)
 			return true;
 		if (!reach(s, due(run, it)))
 			return false;
-		question(run, it, bytes_before(run, it, gs_next_time(r->sim), r->unit), r->unit,
-			 &t);
+		question(run, it, ask_until(r, run, it), r->unit, &t);
 		t.access = it->operands[run->operand].access;
 		t.window = r->a->fault_window - run->outstanding;
 		mm_touch(r->mm, &t);
