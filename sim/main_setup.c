@@ -94,6 +94,8 @@ static int choose_manager(struct setup *s)
 	if (!err && m->unit & (m->unit - 1))
 		err = gs_config_error(s->cfg, "manager.unit", "%llu bytes are no power of two",
 				      m->unit);
+	/* asked for by name, hints come from what the job will do */
+	s->workload.hints |= !strcmp(m->prefetcher, "hints");
 	return err;
 }
 

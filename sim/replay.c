@@ -38,7 +38,7 @@ const struct gm_param gs_workload_rows[] = {
 		  "PyTorch keeps memory: CUDACachingAllocator"),
 	GM_P_BOOL(W, hints, "hints", "false",
 		  "Prefetch the operands of coming kernels by advice (gmemPrefetch, "
-		  "cudaMemPrefetchAsync)",
+		  "cudaMemPrefetchAsync); also on with manager.prefetcher: hints",
 		  "choice"),
 	GM_P_U32(W, hint_depth, "hint_depth", GM_NONE, "8", 1, 1000, "Kernels that hints run ahead",
 		 "G10's DeepUM looks 8 kernels ahead"),
