@@ -57,9 +57,12 @@ struct hw_link {
 /* Reserve a transfer; returns its end (last byte arrived), *start its start. */
 gs_time hw_link_send(struct hw_link *l, enum hw_dir dir, u64 bytes, gs_time earliest,
 		     gs_time *start);
-/* The same for @bytes in @runs transfers of equal size, back to back.  [runs > 0] */
-gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 runs, gs_time earliest,
-			  gs_time *start);
+/*
+ * The same for @bytes in @runs transfers of equal size, back to back, which
+ * occupy the direction for @extra besides.  [runs > 0]
+ */
+gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 runs, gs_time extra,
+			  gs_time earliest, gs_time *start);
 /* Time that @bytes would occupy the direction, alone. */
 gs_time hw_link_time(const struct hw_link *l, enum hw_dir dir, u64 bytes);
 

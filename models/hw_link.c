@@ -197,8 +197,8 @@ gs_time hw_link_time(const struct hw_link *l, enum hw_dir dir, u64 bytes)
 	return bytes ? occupation(l, dir, bytes, 100) : 0;
 }
 
-gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 runs, gs_time earliest,
-			  gs_time *start)
+gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 runs, gs_time extra,
+			  gs_time earliest, gs_time *start)
 {
 	struct hw_server *own = &l->dir[dir], *other = &l->dir[!dir];
 	struct hw_link_stats *stats = &l->stats[dir];
@@ -206,7 +206,7 @@ gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 run
 	u32 duplex = other->free_at > begin ? l->cfg->duplex_pct : 100;
 
 	if (bytes)
-		length = runs * occupation(l, dir, gs_max(bytes / runs, 1), duplex);
+		length = extra + runs * occupation(l, dir, gs_max(bytes / runs, 1), duplex);
 	begin = hw_reserve(own, earliest, length);
 	stats->transfers += runs;
 	stats->bytes += bytes;
@@ -220,5 +220,5 @@ gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 run
 gs_time hw_link_send(struct hw_link *l, enum hw_dir dir, u64 bytes, gs_time earliest,
 		     gs_time *start)
 {
-	return hw_link_send_runs(l, dir, bytes, 1, earliest, start);
+	return hw_link_send_runs(l, dir, bytes, 1, 0, earliest, start);
 }

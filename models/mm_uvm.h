@@ -42,6 +42,8 @@ struct mm_uvm_params {
 	gs_time block, chunk, push, pte; /* a service */
 	gs_time unmap, unmap_page, dma_page;
 	gs_time alloc_failed, evict;
+	gs_time copy_page; /* extra, for a host page that lies anywhere */
+	bool cpu_chunk_huge;
 	gs_time flush, replay, refault;
 	gs_time cpu_fault, cpu_map;
 };
@@ -89,6 +91,7 @@ struct uvm_block { /* 2 MiB of addresses, aligned */
 	gs_time host_ready;	  /* last copy to the host done */
 	u64 dma_mapped;		  /* bit per device */
 	u32 host_pages;		  /* host memory taken; kept while data is on a device */
+	bool scattered;		  /* ... page by page, not as one chunk */
 	u16 fault_device, faults; /* faulted pages towards that device, saturating */
 	struct uvm_side side[];	  /* one a device */
 };
@@ -287,8 +290,11 @@ gs_time uvm_take_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_tim
  */
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
 		     const struct gm_bitmap *pages, gs_time t, u64 *bytes);
-/* Take host memory for the whole block; returns the CPU time. */
-gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device);
+/* Take host memory for the whole block, @scattered or in one; returns the CPU time. */
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device, bool scattered);
+/* Occupy the link with @pages of the host's memory; returns when they have arrived. */
+gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir,
+		      const struct gm_bitmap *pages, gs_time earliest);
 
 /* ---- mm_uvm_move.c ---- */
 

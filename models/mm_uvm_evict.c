@@ -43,7 +43,7 @@ void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device)
 }
 
 /* Host pages, once taken, stay while the data is on a device (uvm_va_block.c). */
-gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device)
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device, bool scattered)
 {
 	u32 pages = bits_count(&b->mapped);
 	u64 capacity = u->mm.machine->host.dram_capacity;
@@ -52,6 +52,7 @@ gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device)
 	if (b->host_pages < pages) {
 		u->stats.host_bytes += (pages - b->host_pages) * UVM_PAGE;
 		b->host_pages = pages;
+		b->scattered |= scattered || !u->p->cpu_chunk_huge;
 		t += u->mm.machine->host.alloc_huge_ps;
 	}
 	if (!(b->dma_mapped >> device & 1)) {
@@ -67,20 +68,31 @@ gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device)
 	return t;
 }
 
+gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir,
+		      const struct gm_bitmap *pages, gs_time earliest)
+{
+	struct hw_link *l = &u->mm.machine->links[device];
+	u32 n = bits_count(pages), runs = bits_runs(pages);
+	gs_time extra = 0;
+
+	if (b->scattered && l->curve)
+		runs = n; /* the curve knows what small transfers take */
+	else if (b->scattered)
+		extra = n * u->p->copy_page;
+	return hw_link_send_runs(l, dir, n * UVM_PAGE, runs, extra, earliest, NULL);
+}
+
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
 		     const struct gm_bitmap *pages, gs_time t, u64 *bytes)
 {
 	struct uvm_side *s = &b->side[device];
-	u32 runs = bits_runs(pages);
-	u64 size = bits_count(pages) * UVM_PAGE;
 
-	t += uvm_host_hold(u, b, device) + runs * u->p->push;
+	t += uvm_host_hold(u, b, device, false) + bits_runs(pages) * u->p->push;
 	/* what is still on its way in has to arrive first */
-	s->out = hw_link_send_runs(&u->mm.machine->links[device], HW_D2H, size, runs,
-				   gs_max(t, s->in), NULL);
+	s->out = uvm_host_copy(u, b, device, HW_D2H, pages, gs_max(t, s->in));
 	b->host_ready = gs_max(b->host_ready, s->out);
 	bits_set(&b->host, pages);
-	*bytes += size;
+	*bytes += bits_count(pages) * UVM_PAGE;
 	return t;
 }
 

@@ -34,17 +34,15 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages)
 	struct mm_uvm *u = mv->u;
 	struct uvm_block *b = mv->block;
 	struct gm_bitmap mapped = bits_and(pages, &b->cpu);
-	u32 runs = bits_runs(pages);
 	gs_time arrived;
 
 	if (bits_any(&mapped)) { /* unmap_mapping_range() */
 		mv->t += u->p->unmap + bits_count(&mapped) * u->p->unmap_page;
 		u->stats.cpu_unmaps++;
 	}
-	mv->t += uvm_host_hold(u, b, mv->device) + runs * u->p->push;
-	arrived = hw_link_send_runs(&u->mm.machine->links[mv->device], HW_H2D,
-				    bits_count(pages) * UVM_PAGE, runs,
-				    gs_max(gs_max(mv->t, mv->room), b->host_ready), NULL);
+	mv->t += uvm_host_hold(u, b, mv->device, false) + bits_runs(pages) * u->p->push;
+	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, pages,
+				gs_max(gs_max(mv->t, mv->room), b->host_ready));
 	mv->end = gs_max(mv->end, arrived);
 	bits_clear(&b->host, pages);
 	bits_clear(&b->cpu, pages);
@@ -61,10 +59,10 @@ static void from_peer(struct move *mv, u16 peer, const struct gm_bitmap *pages)
 	gs_time start, left, arrived;
 
 	mv->t += u->p->evict + runs * u->p->push; /* unmap there, copy */
-	left = hw_link_send_runs(&u->mm.machine->peers[peer], HW_D2H, bytes, runs,
+	left = hw_link_send_runs(&u->mm.machine->peers[peer], HW_D2H, bytes, runs, 0,
 				 gs_max(gs_max(mv->t, mv->room), s->in), &start);
-	arrived = hw_link_send_runs(&u->mm.machine->peers[mv->device], HW_H2D, bytes, runs, start,
-				    NULL);
+	arrived = hw_link_send_runs(&u->mm.machine->peers[mv->device], HW_H2D, bytes, runs, 0,
+				    start, NULL);
 	mv->end = gs_max(mv->end, gs_max(left, arrived));
 	s->out = gs_max(s->out, mv->end);
 	u->mm.stats.d2d_bytes += bytes;

@@ -65,7 +65,7 @@ static void each_run_pays_its_setup(void **state)
 {
 	struct hw_link l = link_of(&cfg);
 
-	assert_int_equal(hw_link_send_runs(&l, HW_H2D, 30000, 3, 0, NULL), 10 * GS_US);
+	assert_int_equal(hw_link_send_runs(&l, HW_H2D, 30000, 3, 0, 0, NULL), 10 * GS_US);
 	assert_int_equal(l.stats[HW_H2D].transfers, 3);
 }
 
