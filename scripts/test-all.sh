@@ -41,7 +41,7 @@ gate() {
 	else
 		echo "not ok make $1" >"$2.tap"
 		echo "--- make $1 (exit $rc; $2.out)"
-		tail -n 40 "$2.out"
+		{ grep -A3 -E '(error|warning): ' "$2.out" || cat "$2.out"; } | tail -n 30
 	fi
 }
 

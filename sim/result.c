@@ -36,7 +36,8 @@ const struct gm_stat gs_mean_rows[] = {
 	GM_GAUGE(struct gs_mean, prefetch_useful, GM_NONE, "Prefetched units touched in time"),
 	GM_GAUGE(struct gs_mean, prefetch_late, GM_NONE, "Prefetched units touched under way"),
 	GM_GAUGE(struct gs_mean, prefetch_wasted, GM_NONE, "Prefetched units never touched"),
-	GM_GAUGE(struct gs_mean, hbm_bytes, GM_BYTES, "Memory of a device for the job's units"),
+	GM_GAUGE(struct gs_mean, hbm_bytes, GM_BYTES,
+		 "Memory for the job's units, all devices it uses"),
 	GM_GAUGE(struct gs_mean, hbm_peak_bytes, GM_BYTES, "Most bytes resident at once"),
 	GM_GAUGE(struct gs_mean, footprint_bytes, GM_BYTES, "Units that the job maps, at most"),
 	GM_STAT_END
@@ -97,7 +98,7 @@ void gs_report_mean(const struct gs_report *r, struct gs_mean *mean)
 	for (size_t i = 0; n && i < sizeof(*mean) / sizeof(u64); i++)
 		field[i] = (field[i] + n / 2) / n;
 	mean->iterations = n;
-	mean->hbm_bytes = r->hbm_usable;
+	mean->hbm_bytes = r->hbm_usable * gs_max(1, r->job->ndevices);
 	mean->hbm_peak_bytes = res->hbm_peak_bytes;
 	mean->footprint_bytes = res->footprint_bytes;
 }

@@ -43,13 +43,16 @@ static double percent(u64 part, u64 whole)
 static void print_head(FILE *f, const struct gs_report *r)
 {
 	const struct gs_result *res = r->res;
+	u64 devices = gs_max(1, r->job->ndevices);
 	char hbm[24], foot[24], unit[24];
 
 	fprintf(f, "%s under %s, timing %s\n", r->job->name, r->title,
 		gs_timing_names[r->workload->timing]);
-	fprintf(f, "HBM %s for a footprint of %s (%.0f %%), units of %s\n\n",
-		gs_text_bytes(r->hbm_usable, hbm), gs_text_bytes(res->footprint_bytes, foot),
-		percent(r->hbm_usable, res->footprint_bytes), gs_text_bytes(r->unit, unit));
+	fprintf(f, "HBM %s%s for a footprint of %s (%.0f %%), units of %s\n\n",
+		gs_text_bytes(r->hbm_usable, hbm), devices > 1 ? " a device" : "",
+		gs_text_bytes(res->footprint_bytes, foot),
+		percent(devices * r->hbm_usable, res->footprint_bytes),
+		gs_text_bytes(r->unit, unit));
 }
 
 static void print_iterations(FILE *f, const struct gs_report *r)

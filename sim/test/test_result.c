@@ -14,9 +14,10 @@
 static struct gs_iter_result iterations[3];
 static struct gs_result result = { .niterations = 3, .iterations = iterations };
 static struct gs_workload_cfg workload;
-static const struct gs_report report = { .workload = &workload,
-					 .res = &result,
-					 .hbm_usable = 4096 };
+static const struct gs_job job = { .ndevices = 2 };
+static const struct gs_report report = {
+	.job = &job, .workload = &workload, .res = &result, .hbm_usable = 4096
+};
 
 static int fill(void **state)
 {
@@ -42,7 +43,7 @@ static void test_mean_leaves_the_warmup_out(void **state)
 	assert_int_equal(mean.ideal_ps, 100);
 	assert_int_equal(mean.faults, 12); /* 11.5, rounded */
 	assert_int_equal(mean.h2d_bytes, 1500);
-	assert_int_equal(mean.hbm_bytes, 4096);
+	assert_int_equal(mean.hbm_bytes, 8192);
 }
 
 static void test_warmup_as_long_as_the_run_counts_all(void **state)
