@@ -34,6 +34,7 @@ static void bare(struct world *w, const char *variant, const char *evictor)
 	set(w, "background", "off");
 	set(w, "async_evict", "off");
 	set(w, "thrash_damping", "off");
+	set(w, "evict_batch", "1");
 }
 
 static void first_touch_costs_four_messages_and_a_zeroed_page(void **state)
