@@ -6,6 +6,8 @@
 
 #include <getopt.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 struct options {
@@ -75,13 +77,32 @@ static int write_results(const struct run *r, const char *path)
 	return gs_outdir_commit(dir) ? GS_EXIT_USER : GS_EXIT_OK;
 }
 
+/* What the run took of this machine: on stderr, since no result depends on it. */
+static void tell_cost(const struct timespec *start)
+{
+	struct timespec end;
+	struct rusage ru;
+	char peak[24];
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	getrusage(RUSAGE_SELF, &ru);
+	gs_info("took %.2f s and %s",
+		(double)(end.tv_sec - start->tv_sec) +
+			1e-9 * (double)(end.tv_nsec - start->tv_nsec),
+		gs_text_bytes((u64)ru.ru_maxrss * 1024, peak));
+}
+
 /* Nothing is written before the run is over. */
 static int run(const struct options *o)
 {
 	struct gs_progress bar, *shown = !o->quiet && isatty(STDERR_FILENO) ? &bar : NULL;
+	struct timespec start;
 	struct setup s;
 	struct run r = { 0 };
-	int rc = setup_load(&s, o->config, o->sets.v, o->sets.n) ? GS_EXIT_USER : GS_EXIT_OK;
+	int rc;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	rc = setup_load(&s, o->config, o->sets.v, o->sets.n) ? GS_EXIT_USER : GS_EXIT_OK;
 
 	if (!rc)
 		rc = run_prepare(&r, &s);
@@ -100,6 +121,8 @@ static int run(const struct options *o)
 		gs_report_print(stdout, &r.report);
 	if (!rc && o->out && !o->json && !o->quiet)
 		printf("\nwritten to %s\n", o->out);
+	if (!rc)
+		tell_cost(&start);
 	run_fini(&r);
 	setup_fini(&s);
 	return rc;
