@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* test_trace_cmd.c - the commands `gmemsim trace ...` as a user types them */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "traces/cmd.h"
+#include "traces/test/ops.h"
+#include "traces/test/said.h"
+
+static const char file[] = "build/test_trace_cmd.gmt", copy[] = "build/test_trace_cmd_copy.gmt",
+		  text[] = "build/test_trace_cmd.jsonl";
+
+static char *out; /* what the last command printed */
+static const char *err;
+
+/* Run `gmemsim trace WORDS...`; the exit code. */
+static int run(const char *words)
+{
+	char *argv[16] = { "trace" }, *line = gs_strdup(words), *save;
+	FILE *real = stdout;
+	size_t len;
+	int argc = 1, code;
+
+	for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	free(out);
+	stdout = open_memstream(&out, &len);
+	said_begin();
+	code = tr_cmd(argc, argv);
+	err = said_end();
+	fclose(stdout);
+	stdout = real;
+	free(line);
+	return code;
+}
+
+static void contains(const char *where, const char *words)
+{
+	if (!strstr(where, words))
+		fail_msg("wanted '%s', got '%s'", words, where);
+}
+
+static void write_random(u64 seed, u64 n)
+{
+	assert_int_equal(tr_writer_finish(ops_write(file, seed, n)), 0);
+}
+
+static void wrong_usage_is_the_users_fault(void **state)
+{
+	static const char *const words[][2] = {
+		{ "", "usage: gmemsim trace COMMAND" },
+		{ "nonsense", "there is no command 'nonsense'" },
+		{ "inof x", "did you mean 'info'?" },
+		{ "info", "trace info: no FILE; usage: gmemsim trace info FILE..." },
+		{ "stat", "one FILE is wanted" },
+		{ "stat --top x a", "'x' is not a number" },
+		{ "cat a b", "one FILE is wanted" },
+		{ "cat --count", "--count wants a value" },
+		{ "cat --nonsense a", "unknown option --nonsense" },
+		{ "verify", "no FILE" },
+		{ "verify build/no/such/file.gmt", "build/no/such/file.gmt: No such file" },
+		{ "info build", "is not a file; a folder is imported" },
+		{ "import", "no FORMAT" },
+		{ "import g10", "one INPUT is wanted" },
+		{ "import g1 x", "did you mean 'g10'?" },
+		{ "import kineto x", "comes with a later version" },
+		{ "cut x", "trace cut comes with a later version" },
+	};
+
+	for (size_t i = 0; i < GS_ARRAY_SIZE(words); i++) {
+		assert_int_equal(run(words[i][0]), GS_EXIT_USER);
+		contains(err, words[i][1]);
+		assert_string_equal(out, "");
+	}
+}
+
+static void every_command_has_help(void **state)
+{
+	static const char *const names[] = { "import", "info", "stat", "cat", "verify" };
+	char words[64];
+
+	assert_int_equal(run("--help"), GS_EXIT_OK);
+	for (size_t i = 0; i < GS_ARRAY_SIZE(names); i++)
+		contains(out, names[i]);
+	for (size_t i = 0; i < GS_ARRAY_SIZE(names); i++) {
+		snprintf(words, sizeof(words), "%s --help", names[i]);
+		assert_int_equal(run(words), GS_EXIT_OK);
+		contains(out, "usage: gmemsim trace ");
+		contains(out, names[i]);
+	}
+}
+
+static void verify_says_ok_or_why_not(void **state)
+{
+	FILE *f;
+
+	write_random(4, 2000);
+	assert_int_equal(run("verify build/test_trace_cmd.gmt"), GS_EXIT_OK);
+	contains(out, "build/test_trace_cmd.gmt: ok, 2000 operations");
+	f = fopen(file, "r+b");
+	assert_non_null(f);
+	fseek(f, 2000, SEEK_SET);
+	fputs("damage", f);
+	fclose(f);
+	assert_int_equal(run("verify build/test_trace_cmd.gmt"), GS_EXIT_USER);
+	contains(err, "checksum differs");
+	truncate(file, 3000);
+	assert_int_equal(run("verify build/test_trace_cmd.gmt"), GS_EXIT_USER);
+	contains(err, "truncated");
+}
+
+static void info_shows_the_header(void **state)
+{
+	write_random(4, 2000);
+	assert_int_equal(run("info build/test_trace_cmd.gmt"), GS_EXIT_OK);
+	contains(out, "  name         random\n");
+	contains(out, "  device       1: right\n");
+	contains(out, "  operations   2000: ");
+	contains(out, ".gmt 1.0, 1 frame, ");
+}
+
+static void stat_counts(void **state)
+{
+	write_random(4, 2000);
+	assert_int_equal(run("stat --top 3 build/test_trace_cmd.gmt"), GS_EXIT_OK);
+	contains(out, "random: 2000 operations, ");
+	contains(out, "\nkind ");
+	contains(out, "\noperator class ");
+	contains(out, " pages of 4096 bytes");
+}
+
+static void cat_prints_one_line_an_operation(void **state)
+{
+	size_t lines = 0;
+
+	write_random(4, 2000);
+	assert_int_equal(run("cat --from 100 --count 50 build/test_trace_cmd.gmt"), GS_EXIT_OK);
+	for (const char *p = out; *p; p++)
+		lines += *p == '\n';
+	assert_int_equal(lines, 50);
+	assert_memory_equal(out, "100 ", 4);
+}
+
+static u8 *slurp(const char *path, size_t *n)
+{
+	FILE *f = fopen(path, "rb");
+	u8 *p;
+
+	assert_non_null(f);
+	fseek(f, 0, SEEK_END);
+	*n = (size_t)ftell(f);
+	rewind(f);
+	p = gs_calloc(*n, 1);
+	assert_int_equal(fread(p, 1, *n, f), *n);
+	fclose(f);
+	return p;
+}
+
+static void what_cat_prints_as_json_is_imported_to_the_same_file(void **state)
+{
+	for (u64 seed = 1; seed < 6; seed++) {
+		size_t n, m;
+		u8 *a, *b;
+		FILE *f;
+
+		write_random(seed, 3000);
+		assert_int_equal(run("cat --json build/test_trace_cmd.gmt"), GS_EXIT_OK);
+		f = fopen(text, "w");
+		assert_non_null(f);
+		fputs(out, f);
+		fclose(f);
+		assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o "
+				     "build/test_trace_cmd_copy.gmt"),
+				 GS_EXIT_OK);
+		a = slurp(file, &n);
+		b = slurp(copy, &m);
+		assert_int_equal(n, m);
+		assert_memory_equal(a, b, n);
+		free(a);
+		free(b);
+	}
+}
+
+static void a_failed_import_leaves_nothing(void **state)
+{
+	FILE *f = fopen(text, "w");
+
+	assert_non_null(f);
+	fputs("{\"ev\":\"meta\",\"format\":\"gmemsim-jsonl\",\"version\":1,\"devices\":[\"x\"]}\n",
+	      f);
+	fclose(f);
+	unlink(copy);
+	assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o "
+			     "build/test_trace_cmd_copy.gmt"),
+			 GS_EXIT_USER);
+	contains(err, "truncated");
+	assert_int_equal(access(copy, F_OK), -1);
+	assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o build"), GS_EXIT_USER);
+	contains(err, "build: is there already and is not a file");
+}
+
+static int clean(void **state)
+{
+	unlink(file);
+	unlink(copy);
+	unlink(text);
+	free(out);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wrong_usage_is_the_users_fault),
+		cmocka_unit_test(every_command_has_help),
+		cmocka_unit_test(verify_says_ok_or_why_not),
+		cmocka_unit_test(info_shows_the_header),
+		cmocka_unit_test(stat_counts),
+		cmocka_unit_test(cat_prints_one_line_an_operation),
+		cmocka_unit_test(what_cat_prints_as_json_is_imported_to_the_same_file),
+		cmocka_unit_test(a_failed_import_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, clean);
+}
