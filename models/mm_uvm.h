@@ -291,7 +291,9 @@ gs_time uvm_take_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_tim
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
 		     const struct gm_bitmap *pages, gs_time t, u64 *bytes);
 /* Take host memory for the whole block, @scattered or in one; returns the CPU time. */
-gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device, bool scattered);
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered);
+/* ... and make it reachable for @device. */
+gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device);
 /* Occupy the link with @pages of the host's memory; returns when they have arrived. */
 gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir,
 		      const struct gm_bitmap *pages, gs_time earliest);

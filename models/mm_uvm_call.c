@@ -229,7 +229,7 @@ static gs_time populate(struct mm_uvm *u, struct uvm_block *b, const struct gm_b
 
 	bits_set(&b->host, pages);
 	u->content_pages += bits_count(pages);
-	return t + uvm_host_hold(u, b, 0, true) +
+	return t + uvm_host_hold(u, b, true) +
 	       gs_muldiv_up(bytes, GS_S, u->mm.machine->host.zero_bps);
 }
 

@@ -43,29 +43,38 @@ void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device)
 }
 
 /* Host pages, once taken, stay while the data is on a device (uvm_va_block.c). */
-gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, u16 device, bool scattered)
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered)
 {
 	u32 pages = bits_count(&b->mapped);
 	u64 capacity = u->mm.machine->host.dram_capacity;
-	gs_time t = 0;
 
-	if (b->host_pages < pages) {
-		u->stats.host_bytes += (pages - b->host_pages) * UVM_PAGE;
-		b->host_pages = pages;
-		b->scattered |= scattered || !u->p->cpu_chunk_huge;
-		t += u->mm.machine->host.alloc_huge_ps;
-	}
-	if (!(b->dma_mapped >> device & 1)) {
-		b->dma_mapped |= 1ULL << device;
-		u->stats.dma_maps++;
-		t += pages * u->p->dma_page;
-	}
+	if (b->host_pages >= pages)
+		return 0;
+	scattered |= !u->p->cpu_chunk_huge;
+	u->stats.host_bytes += (pages - b->host_pages) * UVM_PAGE;
+	b->host_pages = pages;
+	b->scattered |= scattered;
 	if (u->stats.host_bytes > capacity)
 		mm_fail(&u->mm, -ENOMEM,
 			"uvm: host memory is full: %llu bytes are to be held, host.dram.capacity "
 			"is %llu",
 			u->stats.host_bytes, capacity);
-	return t;
+	return scattered ? 0 : u->mm.machine->host.alloc_huge_ps;
+}
+
+/* Host pages are mapped for DMA once, when a device first meets them. */
+static gs_time dma_map(struct mm_uvm *u, struct uvm_block *b, u16 device)
+{
+	if (b->dma_mapped >> device & 1)
+		return 0;
+	b->dma_mapped |= 1ULL << device;
+	u->stats.dma_maps++;
+	return bits_count(&b->mapped) * u->p->dma_page;
+}
+
+gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device)
+{
+	return uvm_host_hold(u, b, false) + dma_map(u, b, device);
 }
 
 gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir,
@@ -87,7 +96,7 @@ gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
 {
 	struct uvm_side *s = &b->side[device];
 
-	t += uvm_host_hold(u, b, device, false) + bits_runs(pages) * u->p->push;
+	t += uvm_host_ready(u, b, device) + bits_runs(pages) * u->p->push;
 	/* what is still on its way in has to arrive first */
 	s->out = uvm_host_copy(u, b, device, HW_D2H, pages, gs_max(t, s->in));
 	b->host_ready = gs_max(b->host_ready, s->out);

@@ -40,7 +40,7 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages)
 		mv->t += u->p->unmap + bits_count(&mapped) * u->p->unmap_page;
 		u->stats.cpu_unmaps++;
 	}
-	mv->t += uvm_host_hold(u, b, mv->device, false) + bits_runs(pages) * u->p->push;
+	mv->t += uvm_host_ready(u, b, mv->device) + bits_runs(pages) * u->p->push;
 	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, pages,
 				gs_max(gs_max(mv->t, mv->room), b->host_ready));
 	mv->end = gs_max(mv->end, arrived);

@@ -9,7 +9,7 @@
  *
  *   an isolated fault                  25 us (10 to 50 us are published)
  *   a stream of first touches         7.0 GB/s } element-wise kernels on an A100,
- *   ... of what the CPU has written   2.6 GB/s } G10's fault traces: 5 to 8, 2 to 3
+ *   ... of what the CPU has written   2.5 GB/s } G10's fault traces: 5 to 8, 2 to 3
  */
 #include "models/mm_uvm.h"
 
