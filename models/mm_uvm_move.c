@@ -125,6 +125,8 @@ gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
 
 	if (s->list == UVM_NO_CHUNK)
 		mv.t = uvm_take_chunk(u, b, device, mv.t, &mv.room);
+	else
+		mv.room = s->out; /* pages that left it may still be read */
 	gather(&mv, want);
 	mv.t += u->p->pte;
 	s->served = mv.t;
