@@ -109,8 +109,9 @@ static bool parse_frames(struct gmt *g, struct tr_cur *c)
 		u64 step = tr_get(c), nops = tr_get(c);
 		struct tr_cur hash = tr_get_part(c, 8);
 
-		/* no frame is empty, none lies before its predecessor */
-		if (c->bad || !step || offset + step < offset || !nops || op + nops < op)
+		/* no frame is empty, none lies before its predecessor, no operation is free */
+		if (c->bad || !step || offset + step < offset || !nops || nops > GMT_RAW_MAX ||
+		    op + nops < op)
 			return false;
 		offset += step;
 		g->frames[i] = (struct gmt_frame){ offset, op, tr_le(hash.p, 8) };
@@ -213,6 +214,13 @@ static int check_footer(struct gmt *g, u8 *f)
 	return 0;
 }
 
+/* Consumers make tables of these sizes before they read an operation. */
+static bool totals_are_possible(const struct gs_job *j)
+{
+	return j->nkernels <= j->nops && j->npages <= j->nops && j->ntensors <= j->nops &&
+	       j->niterations <= j->nops && j->nstreams <= 1 << 16;
+}
+
 static int read_tables(struct gmt *g)
 {
 	struct gmt_block head = { "header", GMT_PROLOGUE, GMT_HEAD, 0 };
@@ -229,6 +237,8 @@ static int read_tables(struct gmt *g)
 	    gmt_read_block(g, &summary, &ignored) || parse_rows(g, &summary) ||
 	    gmt_read_block(g, &index, &ignored) || parse_index(g, &index, (u32)tr_le(f + 32, 4)))
 		return -EINVAL;
+	if (!totals_are_possible(&g->totals.job))
+		return gmt_damaged(g, summary.offset, "summary: holds nonsense");
 	if (!g->base.job.ndevices)
 		return gmt_damaged(g, head.offset, "header: names no device");
 	fill_job(g, content_hash(g, hash));

@@ -16,7 +16,7 @@ const struct tr_importer tr_importers[] = {
 	{ "lackey", "valgrind --tool=lackey --trace-mem=yes", NULL },
 	{ "oracle", "oracleGeneral page trace", NULL },
 	{ "csv", "page trace", NULL },
-	{ NULL },
+	{ .name = NULL },
 };
 
 char *tr_base_name(const char *path, const char *const *suffixes)
