@@ -61,6 +61,7 @@ const struct mm_ops mm_static = {
 	.name = "static",
 	.help = "explicit allocation: runs at full speed, or not at all",
 	.state_size = sizeof(struct mm_static),
+	.exact = true,
 	.init = static_init,
 	.add = static_add,
 	.remove = static_remove,

@@ -104,7 +104,7 @@ static int place(struct replay *r, struct tensor *t)
 	t->block = (struct gs_block){ t->recorded_va, t->bytes, t->device };
 	if (r->extents)
 		gs_extents_add(r->extents, t->block.va, t->bytes);
-	if (r->mm && r->mm->ops->exact)
+	if (r->mm && r->mm->ops->exact && t->bytes)
 		return mm_add(r->mm, t->block.va, t->bytes);
 	return 0;
 }
@@ -113,7 +113,7 @@ static void unplace(struct replay *r, struct tensor *t)
 {
 	if (r->layout)
 		gs_layout_release(r->layout, &t->block);
-	else if (r->mm && r->mm->ops->exact)
+	else if (r->mm && r->mm->ops->exact && t->bytes)
 		mm_remove(r->mm, t->block.va, t->bytes);
 	t->alive = false;
 }
