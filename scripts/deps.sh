@@ -34,7 +34,7 @@ done
 
 root=
 if [ "$(id -u)" != 0 ]; then
-	if ! command -v sudo >/dev/null || ! sudo -n true 2>/dev/null && ! [ -t 0 ]; then
+	if ! command -v sudo >/dev/null || { ! [ -t 0 ] && ! sudo -n true 2>/dev/null; }; then
 		echo "deps.sh: missing packages; as root:  apt-get install --no-install-recommends$missing" >&2
 		exit 1
 	fi

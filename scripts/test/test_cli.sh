@@ -139,7 +139,7 @@ printf 'not a trace at all\n' >"$tmp/text.gmt"
 run 'a file that is no trace' 2 'text.gmt' --trace "$tmp/text.gmt"
 
 # ---- runs ---------------------------------------------------------------------------
-run 'static that does not fit exits 1' 1 'short' --set manager.type=static --set device.hbm.capacity='2 MiB' --set manager.unit='4 KiB'
+run 'static that does not fit exits 1' 1 'short' --set manager.type=static --set device.hbm.capacity='1 MiB'
 run 'a run prints its slowdown' 0 'slowdown 1.000'
 why=''
 for f in summary.json summary.csv kernels.csv tensors.csv series.csv; do
