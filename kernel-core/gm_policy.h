@@ -19,7 +19,7 @@
 struct gm_evict_ops {
 	const char *name;
 	const char *help;
-	bool needs_future;	/* asks gm_host_ops.next_use */
+	bool needs_future; /* asks gm_host_ops.next_use */
 	/* Set n->policy.  0 or -ENOMEM. */
 	int (*init)(struct gm_hnode *n);
 	void (*fini)(struct gm_hnode *n);
@@ -35,7 +35,7 @@ struct gm_evict_ops {
 	u64 (*count)(const struct gm_hnode *n);
 };
 
-extern const struct gm_evict_ops *const gm_evictors[];	/* NULL-terminated */
+extern const struct gm_evict_ops *const gm_evictors[]; /* NULL-terminated */
 
 /* Units [first, first + n) counted from the start of the faulting mapping range. */
 struct gm_span {
@@ -46,7 +46,7 @@ struct gm_span {
 struct gm_prefetch_ops {
 	const char *name;
 	const char *help;
-	int (*init)(struct gm_ctx *ctx);	/* set ctx->prefetch */
+	int (*init)(struct gm_ctx *ctx); /* set ctx->prefetch */
 	void (*fini)(struct gm_ctx *ctx);
 	/*
 	 * The device faulted on unit @index of @r, or (on_hit) touched for the
@@ -58,7 +58,7 @@ struct gm_prefetch_ops {
 	u32 (*on_hit)(struct gm_ctx *ctx, struct gm_range *r, u64 index, struct gm_span *out);
 };
 
-extern const struct gm_prefetch_ops *const gm_prefetchers[];	/* NULL-terminated */
+extern const struct gm_prefetch_ops *const gm_prefetchers[]; /* NULL-terminated */
 
 const struct gm_evict_ops *gm_evictor_find(const char *name);
 const struct gm_prefetch_ops *gm_prefetcher_find(const char *name);
@@ -70,12 +70,12 @@ const struct gm_prefetch_ops *gm_prefetcher_find(const char *name);
  * arrays of u64, bit i = leaf i.  @out: what to fetch besides the faulted
  * leaves.  @threshold in percent, strict.
  */
-#define GM_TREE_MAX 512
+#define GM_TREE_MAX   512
 #define GM_TREE_WORDS (GM_TREE_MAX / 64)
 struct gm_bitmap {
 	u64 w[GM_TREE_WORDS];
 };
-void gm_tree_expand(const struct gm_bitmap *resident, const struct gm_bitmap *faulted,
-		    u32 npages, u32 group, u32 threshold, struct gm_bitmap *out);
+void gm_tree_expand(const struct gm_bitmap *resident, const struct gm_bitmap *faulted, u32 npages,
+		    u32 group, u32 threshold, struct gm_bitmap *out);
 
 #endif

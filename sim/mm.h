@@ -18,14 +18,14 @@ struct mm;
 
 /* Phases of a fault's life, in order; each ends at a time stamp. */
 enum mm_phase {
-	MM_QUEUE,	/* waiting until somebody begins to serve it */
-	MM_SERVICE,	/* driver and CPU work, messages */
-	MM_EVICT,	/* waiting for room */
-	MM_LINK,	/* the copy: waiting for the link and crossing it */
-	MM_FINISH,	/* map, answer, replay */
+	MM_QUEUE,   /* waiting until somebody begins to serve it */
+	MM_SERVICE, /* driver and CPU work, messages */
+	MM_EVICT,   /* waiting for room */
+	MM_LINK,    /* the copy: waiting for the link and crossing it */
+	MM_FINISH,  /* map, answer, replay */
 	MM_NR_PHASES
 };
-extern const char *const mm_phase_names[];	/* NULL-terminated */
+extern const char *const mm_phase_names[]; /* NULL-terminated */
 
 /*
  * A kernel's claim on units that are on their way.  Owned by the replay, one a
@@ -35,7 +35,7 @@ extern const char *const mm_phase_names[];	/* NULL-terminated */
 struct mm_wait {
 	void (*resolved)(struct mm_wait *w, u32 units, const gs_time end[MM_NR_PHASES]);
 	u16 device;
-	u32 tensor;	/* of the touch being asked: copy into the record */
+	u32 tensor; /* of the touch being asked: copy into the record */
 };
 
 enum mm_kind { MM_HIT, MM_REMOTE, MM_MISS };
@@ -44,15 +44,15 @@ enum mm_kind { MM_HIT, MM_REMOTE, MM_MISS };
 struct mm_touch {
 	/* asked */
 	u16 device;
-	u8 access;		/* GS_READ | GS_WRITE */
-	u64 va, bytes;		/* bytes > 0, inside added ranges */
-	u32 window;		/* a MISS may cover at most so many units, > 0 */
+	u8 access;     /* GS_READ | GS_WRITE */
+	u64 va, bytes; /* bytes > 0, inside added ranges */
+	u32 window;    /* a MISS may cover at most so many units, > 0 */
 	struct mm_wait *wait;
 	/* answered: what holds for the first @covered bytes */
-	u8 kind;		/* enum mm_kind */
-	u64 covered;		/* > 0; the replay asks again for the rest */
-	u32 units;		/* MISS: distinct units now outstanding for @wait */
-	gs_time cost;		/* REMOTE: link time of the covered bytes */
+	u8 kind;      /* enum mm_kind */
+	u64 covered;  /* > 0; the replay asks again for the rest */
+	u32 units;    /* MISS: distinct units now outstanding for @wait */
+	gs_time cost; /* REMOTE: link time of the covered bytes */
 };
 
 /* The completion of an advice; owned by the caller, NULL when nobody waits. */
@@ -62,36 +62,36 @@ struct mm_done {
 
 /* Counted by every manager, per iteration and in total. */
 struct mm_stats {
-	u64 touches;		/* units asked for */
-	u64 misses;		/* units absent when touched */
-	u64 faults;		/* faults served (a batch of n units counts n) */
-	u64 remote;		/* units answered as remote */
+	u64 touches; /* units asked for */
+	u64 misses;  /* units absent when touched */
+	u64 faults;  /* faults served (a batch of n units counts n) */
+	u64 remote;  /* units answered as remote */
 	u64 h2d_demand_bytes, h2d_prefetch_bytes;
 	u64 d2h_evict_bytes, d2h_cpu_bytes;
 	u64 d2d_bytes;
-	u64 zeroed_bytes;	/* first touches: no transfer */
-	u64 evictions;		/* units (uvm: 2 MiB chunks) */
-	u64 clean_drops;	/* evicted without a copy */
-	u64 discarded_bytes;	/* freed without a copy */
-	u64 prefetched_bytes;	/* asked for before the touch, moved or zeroed */
+	u64 zeroed_bytes;     /* first touches: no transfer */
+	u64 evictions;	      /* units (uvm: 2 MiB chunks) */
+	u64 clean_drops;      /* evicted without a copy */
+	u64 discarded_bytes;  /* freed without a copy */
+	u64 prefetched_bytes; /* asked for before the touch, moved or zeroed */
 	u64 prefetch_useful, prefetch_late, prefetch_wasted; /* units */
 	u64 cpu_faults;
-	u64 hbm_bytes;		/* gauge: resident now, all devices */
-	u64 hbm_peak_bytes;	/* gauge */
+	u64 hbm_bytes;	    /* gauge: resident now, all devices */
+	u64 hbm_peak_bytes; /* gauge */
 };
 extern const struct gm_stat mm_stat_rows[];
 
-struct gs_machine;	/* models/hw.h: the described machine */
+struct gs_machine; /* models/hw.h: the described machine */
 
 struct mm_ops {
-	const char *name;		/* manager.type in YAML */
-	const char *help;		/* one line for `gmemsim list` */
-	const char *prefix;		/* of params: "manager.uvm"; NULL: none */
-	const struct gm_param *params;	/* rows; the struct is params_size bytes */
+	const char *name;	       /* manager.type in YAML */
+	const char *help;	       /* one line for `gmemsim list` */
+	const char *prefix;	       /* of params: "manager.uvm"; NULL: none */
+	const struct gm_param *params; /* rows; the struct is params_size bytes */
 	size_t params_size;
-	size_t state_size;		/* of the manager's struct; mm comes first */
-	const struct gm_stat *stats;	/* own rows beside mm_stats; or NULL */
-	u32 stats_offset;		/* of the own statistics in the state */
+	size_t state_size;	     /* of the manager's struct; mm comes first */
+	const struct gm_stat *stats; /* own rows beside mm_stats; or NULL */
+	u32 stats_offset;	     /* of the own statistics in the state */
 	/* Explicit allocation: add() and remove() are told single tensors where
 	 * addresses are as recorded, not the ranges that all of them span. */
 	bool exact;
@@ -112,8 +112,7 @@ struct mm_ops {
 	 */
 	int (*cpu_touch)(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d);
 	/* gmemPrefetch & co.; the same answers.  -EOPNOTSUPP: not known here. */
-	int (*advise)(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes,
-		      struct mm_done *d);
+	int (*advise)(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d);
 	/* Size of what a fault brings and the fault window counts, bytes. */
 	u64 (*unit)(const struct mm *m);
 	/* Full self-check after a run; 0 or -errno (said). */
@@ -126,9 +125,9 @@ struct mm {
 	struct gs_machine *machine;
 	const struct gs_job *job;
 	const void *params;		/* as bound from the configuration */
-	const struct mm_common *common;	/* manager.* keys that all share */
+	const struct mm_common *common; /* manager.* keys that all share */
 	struct mm_stats stats;
-	int err;			/* of mm_fail() */
+	int err; /* of mm_fail() */
 	/* Set by init() where the policy asks for the future ... */
 	bool needs_future;
 	/* ... and by the replay then: ordinal of the next use of the unit at @va
@@ -140,7 +139,7 @@ struct mm {
 /* `manager.*`: the keys that stay. */
 struct mm_common {
 	const char *type, *variant, *evictor, *prefetcher;
-	u64 unit;			/* bytes; gmem's mapping unit */
+	u64 unit; /* bytes; gmem's mapping unit */
 };
 extern const struct gm_param mm_common_rows[];
 
