@@ -64,13 +64,13 @@ static void flush(struct gm_work *w)
 	w->group = NULL;
 }
 
-static void begin(struct gm_work *w, struct gm_mapping *m, u8 kind, u8 cause, struct gm_dev *dev)
+static bool begin(struct gm_work *w, struct gm_mapping *m, u8 kind, u8 cause, struct gm_dev *dev)
 {
 	struct gm_txn *t = gm_txn_new(m, kind, cause, dev), *g = w->group;
 
 	if (!t) {
 		w->err = -ENOMEM;
-		return;
+		return false;
 	}
 	t->work = w;
 	t->pin = t->pin || w->kind == GM_W_PIN;
@@ -78,18 +78,22 @@ static void begin(struct gm_work *w, struct gm_mapping *m, u8 kind, u8 cause, st
 	if (g && g->script == t->script && g->dev == t->dev && g->src == t->src &&
 	    g->n < w->core->variant.batch_max) {
 		gm_txn_group(g, t);
-		return;
+		return true;
 	}
 	flush(w);
 	w->group = t;
+	return true;
 }
 
 void gm_work_landed(struct gm_work *w, const struct gm_txn *t)
 {
 	struct gm_stats *st = &w->core->stats;
-	bool ahead = t->cause == GM_CAUSE_PREFETCH;
+	bool ahead = t->cause == GM_CAUSE_PREFETCH && t->dest != GM_HOST_NODE;
 	int err = t->err;
 
+	/* half of a prefetch between devices: visit_prefetch() did not go on */
+	if (err && t->kind == GM_C_OUT && t->cause == GM_CAUSE_PREFETCH && t->va == w->va)
+		w->va += w->core->unit;
 	if (ahead && err == -ENOMEM) {
 		st->prefetch_dropped++;
 		if (w->kind != GM_W_PIN)
@@ -137,6 +141,7 @@ static void told(struct gm_op *op, int err)
 		return;
 	}
 	w->asking = false;
+	core->works_asking--;
 	m = gm_as_find(w->as, op->va);
 	if (w->kind != GM_W_UNMAP && m && gm_on_device(m, w->dev))
 		gm_hnode_hint(&w->dev->node, m);
@@ -149,6 +154,7 @@ static void tell(struct gm_work *w, u8 msg, struct gm_dev *dev)
 	struct gm_op *op = &w->op;
 	bool answer = msg == GM_MSG_RESPONSE;
 
+	w->core->works_asking += !w->asking;
 	w->asking = true;
 	op->type = GM_OP_MSG;
 	op->msg = msg;
@@ -198,8 +204,7 @@ static bool visit_prefetch(struct gm_work *w, struct gm_mapping *m)
 	if (away && w->core->variant.d2d) {
 		begin(w, m, GM_C_AHEAD_PEER, GM_CAUSE_PREFETCH, w->dev);
 	} else if (away) {
-		begin(w, m, GM_C_OUT, GM_CAUSE_PREFETCH, w->core->devs[m->owner]);
-		return w->err;
+		return !begin(w, m, GM_C_OUT, GM_CAUSE_PREFETCH, w->core->devs[m->owner]);
 	} else {
 		begin(w, m, m->state == GM_CPU ? GM_C_AHEAD_FETCH : GM_C_AHEAD_ZERO,
 		      GM_CAUSE_PREFETCH, w->dev);

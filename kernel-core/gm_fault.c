@@ -55,11 +55,8 @@ static void touch_flags(struct gm_ctx *ctx, struct gm_mapping *m, bool write)
 {
 	struct gm_stats *st = &ctx->core->stats;
 
-	if (write && !(m->flags & GM_MAP_DIRTY)) {
-		m->flags |= GM_MAP_DIRTY;
-		if (m->flags & GM_MAP_HOSTED)
-			gm_hnode_copy_stale(&ctx->dev->node, m);
-	}
+	if (write)
+		gm_hnode_dirty(&ctx->dev->node, m);
 	if (m->flags & GM_MAP_PREFETCHED) {
 		m->flags &= (u8)~GM_MAP_PREFETCHED;
 		st->prefetch_useful++;
@@ -187,7 +184,6 @@ int gm_fault_dev(struct gm_as *as, struct gm_dev *dev, u64 va, bool write, struc
 	t = fetch(m, dev, w->via_host);
 	if (!t)
 		return -ENOMEM;
-	t->write = write && t->dest == gm_dev_node(dev);
 	gm_txn_wait(t, w, m, gm_dev_node(dev), write);
 	start_fault(t);
 	policy_fault(ctx, m);
@@ -217,7 +213,8 @@ void gm_faults_serve(struct gm_dev *dev)
 		list_for_each_entry_safe (t, next, &dev->faults, queue) {
 			if (leader->n >= v->batch_max)
 				break;
-			if (t->script != leader->script || t->src != leader->src)
+			if (t->script != leader->script || t->src != leader->src ||
+			    t->m->range->as != leader->m->range->as)
 				continue;
 			list_del_init(&t->queue);
 			if (t != leader)

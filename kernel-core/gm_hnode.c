@@ -273,9 +273,11 @@ void gm_hnode_copy_del(struct gm_hnode *n, struct gm_mapping *m)
 	n->core->stats.host_copies--;
 }
 
-void gm_hnode_copy_stale(struct gm_hnode *n, struct gm_mapping *m)
+void gm_hnode_dirty(struct gm_hnode *n, struct gm_mapping *m)
 {
-	list_move(&n->frames[m->frame].copy, &n->copies);
+	if (!(m->flags & GM_MAP_DIRTY) && m->flags & GM_MAP_HOSTED)
+		list_move(&n->frames[m->frame].copy, &n->copies);
+	m->flags |= GM_MAP_DIRTY;
 }
 
 bool gm_core_reuse_copy(struct gm_core *core, u64 *host_frame)

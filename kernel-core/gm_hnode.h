@@ -58,8 +58,8 @@ bool gm_hnode_isolate(struct gm_hnode *n, struct list_head *out, bool front);
 /* @m holds a host frame besides (HOSTED in GM_DEVICE), or does no more. */
 void gm_hnode_copy_add(struct gm_hnode *n, struct gm_mapping *m);
 void gm_hnode_copy_del(struct gm_hnode *n, struct gm_mapping *m);
-/* Written: the copy is of no use but as a frame, so it goes first. */
-void gm_hnode_copy_stale(struct gm_hnode *n, struct gm_mapping *m);
+/* A device writes: a host frame is of no use but as a frame, so it goes first. */
+void gm_hnode_dirty(struct gm_hnode *n, struct gm_mapping *m);
 /* Give up a copy of some device for its host frame; false: there is none. */
 bool gm_core_reuse_copy(struct gm_core *core, u64 *host_frame);
 

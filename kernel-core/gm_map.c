@@ -90,15 +90,20 @@ struct gm_range *gm_as_range_from(struct gm_as *as, u64 va)
 	return i < as->nr_ranges ? as->sorted[i] : NULL;
 }
 
-bool gm_as_is_dying(const struct gm_as *as, u64 va)
+bool gm_as_is_haunted(const struct gm_mapping *m)
 {
+	const struct gm_as *as = m->range->as;
+	u64 va = gm_mapping_va(m);
 	const struct gm_range *r;
 	const struct gm_work *w;
 
 	list_for_each_entry (w, &as->dying, as_link)
-		list_for_each_entry (r, &w->dying, link)
+		list_for_each_entry (r, &w->dying, link) {
+			if (r == m->range)
+				return false; /* what follows is younger */
 			if (range_has(r, va))
 				return true;
+		}
 	return false;
 }
 
@@ -230,6 +235,7 @@ int gm_as_cut(struct gm_as *as, u64 va, u64 end, struct list_head *out)
 		range_split(head, spare[0], (va - head->va) >> as->core->unit_shift);
 	while ((r = gm_as_range_from(as, va)) && r->va < end) {
 		range_unlink(r);
+		r->dying = true;
 		list_add_tail(&r->link, out);
 	}
 	return 0;

@@ -73,6 +73,7 @@ struct gm_range {
 	u64 va, n;		/* start, units */
 	struct gm_mapping *map; /* n of them, in @slab */
 	struct gm_slab *slab;
+	bool dying; /* unmapped, its units are being dropped */
 };
 
 /* What one gm_mmap() allocated; a partial munmap leaves ranges that share it. */
@@ -177,8 +178,8 @@ u64 gm_mapping_va(const struct gm_mapping *m);
 struct gm_mapping *gm_as_find(struct gm_as *as, u64 va);
 /* The range that holds @va, or else the next one above; NULL if none. */
 struct gm_range *gm_as_range_from(struct gm_as *as, u64 va);
-/* Whether a range being unmapped overlaps the unit at @va. */
-bool gm_as_is_dying(const struct gm_as *as, u64 va);
+/* Whether an older range at the address of @m is still being unmapped. */
+bool gm_as_is_haunted(const struct gm_mapping *m);
 /* 0, -EEXIST if something is mapped there, -ENOMEM. */
 int gm_as_add(struct gm_as *as, u64 va, u64 n);
 /* Cut [va, end) out of the space; its ranges go to @out.  0 or -ENOMEM. */

@@ -496,28 +496,43 @@ static bool is_there(const struct gm_mapping *m, const struct gm_waiter *w)
 	return m->state == GM_DEVICE && m->owner == w->node;
 }
 
+static bool shares_error(const struct gm_txn *t, const struct gm_waiter *w)
+{
+	if (!t->err || t->cause == GM_CAUSE_PREFETCH)
+		return false;
+	/* two full devices would wait for each other: there is a way around */
+	if (t->kind == GM_C_PEER && t->err == -ENOMEM)
+		return false;
+	/* the first half of a move between devices */
+	if (t->kind == GM_C_OUT && t->cause == GM_CAUSE_DEV_FAULT)
+		return true;
+	return t->dest == w->node;
+}
+
 /*
  * Who waits is content, or shares the error of a move to where he waits, or
  * begins again: then something else moved the unit.
  */
 static void settle_waiters(struct gm_txn *t)
 {
+	struct gm_mapping *m = t->m;
 	struct gm_waiter *w, *next;
 
 	list_for_each_entry_safe (w, next, &t->waiters, link) {
 		w->err = t->err;
 		if (w->node == GM_ANYWHERE)
 			continue;
-		if (is_there(t->m, w)) {
+		if (m->range->dying) {
+			w->err = -EFAULT;
+		} else if (is_there(m, w)) {
 			w->err = 0;
-			continue;
+			if (w->write && m->state == GM_DEVICE)
+				gm_hnode_dirty(&t->core->devs[m->owner]->node, m);
+		} else if (!shares_error(t, w)) {
+			w->via_host |= t->kind == GM_C_PEER && t->err == -ENOMEM;
+			list_move_tail(&w->link, &t->core->retries);
+			stats_of(t)->fault_retried++;
 		}
-		if (t->kind == GM_C_PEER && t->err == -ENOMEM)
-			w->via_host = true;
-		else if (t->err && t->dest == w->node && t->cause != GM_CAUSE_PREFETCH)
-			continue;
-		list_move_tail(&w->link, &t->core->retries);
-		stats_of(t)->fault_retried++;
 	}
 }
 
@@ -525,7 +540,6 @@ static void land_on_device(struct gm_txn *t)
 {
 	struct gm_mapping *m = t->m;
 	struct gm_hnode *n = &t->dev->node;
-	const struct gm_waiter *w;
 	bool ahead = t->cause == GM_CAUSE_PREFETCH && !t->late && !t->pin;
 	bool pin = t->pin && n->nr_pinned < n->pin_limit;
 
@@ -533,9 +547,7 @@ static void land_on_device(struct gm_txn *t)
 	m->frame = t->frame;
 	t->framed = false;
 	n->nr_inflight--;
-	list_for_each_entry (w, &t->waiters, link)
-		t->write |= w->write && w->node == m->owner;
-	if (t->write || !t->core->variant.dirty_tracking)
+	if (!t->core->variant.dirty_tracking)
 		m->flags |= GM_MAP_DIRTY;
 	if (ahead)
 		m->flags |= GM_MAP_PREFETCHED;
@@ -595,7 +607,7 @@ static void land_undone(struct gm_txn *t)
 	n = &t->core->devs[m->owner]->node;
 	n->nr_inflight--;
 	m->flags &= (u8)~GM_MAP_WILLNEED;
-	if (t->pin)
+	if (t->pin && n->nr_pinned < n->pin_limit)
 		m->flags |= GM_MAP_PINNED;
 	if (m->flags & GM_MAP_HOSTED)
 		gm_hnode_copy_add(n, m);
@@ -855,28 +867,38 @@ void gm_txn_group(struct gm_txn *leader, struct gm_txn *t)
 	leader->n++;
 }
 
-/* The unit's address may still belong to a range that is being unmapped. */
-static bool parks(struct gm_txn *leader)
+/*
+ * Addresses of some members may still belong to a range that is being unmapped:
+ * these wait apart.  Returns who begins, NULL if nobody can.
+ */
+static struct gm_txn *park_haunted(struct gm_txn *leader)
 {
 	struct gm_as *as = leader->m->range->as;
-	const struct gm_txn *t;
+	struct gm_txn *t, *apart;
+	u32 free;
 
-	if (list_empty(&as->dying) || leader->kind >= GM_C_DROP_DEV)
-		return false;
-	list_for_each_entry (t, &leader->members, link) {
-		if (!gm_as_is_dying(as, t->va))
-			continue;
-		list_add_tail(&leader->queue, &as->parked);
-		return true;
-	}
-	return false;
+	list_for_each_entry (t, &leader->members, link)
+		t->err = gm_as_is_haunted(t->m) ? -EAGAIN : 0;
+	free = sort_out_failed(leader);
+	if (free == leader->n)
+		return leader;
+	leader = hand_over(leader);
+	apart = free ? gm_txn_split(leader, free) : leader;
+	list_for_each_entry (t, &apart->members, link)
+		t->err = 0;
+	slot_release(apart);
+	list_add_tail(&apart->queue, &as->parked);
+	return free ? leader : NULL;
 }
 
 void gm_txn_start(struct gm_txn *leader)
 {
 	struct gm_core *core = leader->core;
 
-	if (parks(leader))
+	/* a group stays within one space, munmap's own moves do not wait */
+	if (!list_empty(&leader->m->range->as->dying) && leader->kind < GM_C_DROP_DEV)
+		leader = park_haunted(leader);
+	if (!leader)
 		return;
 	charge(leader, GM_PHASE_QUEUE);
 	if (leader->n > 1) {

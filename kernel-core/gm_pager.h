@@ -53,7 +53,6 @@ struct gm_txn {
 	bool alloced; /* the host frame is new */
 	bool copies;  /* content has to be moved */
 	bool demand;  /* somebody waits for it */
-	bool write;   /* dirty when it lands */
 	bool pin;     /* pinned when it lands */
 	bool late;    /* a prefetch that was wanted before it landed */
 	bool refault;
@@ -146,6 +145,7 @@ struct gm_core {
 	u64 txns;	       /* allocated */
 	struct list_head works_free;
 	u64 nr_works;
+	u32 works_asking; /* messages of works in progress */
 };
 
 static inline s16 gm_dev_node(const struct gm_dev *dev)

@@ -214,7 +214,7 @@ static void background_ends(struct gm_reclaim *r)
 
 	n->swapd = n->swapd && r->freed && free_frames(n) <= n->high;
 	n->vain = r->freed ? 0 : n->vain + 1;
-	if (v->async_evict && n->vain >= v->evict_rounds && !n->nr_evicting) {
+	if (v->async_evict && n->vain >= v->evict_rounds * v->evict_groups) {
 		n->vain = 0;
 		give_up(n, &n->demand);
 		give_up(n, &n->ahead);

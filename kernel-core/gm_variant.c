@@ -91,7 +91,8 @@ const char *gm_variant_help(u32 i)
 #define COUNT(f, max, help, src) GM_P_U32(struct gm_params, f, #f, GM_NONE, "0", 0, max, help, src)
 #define PERCENT(f, def, max, help, src) \
 	GM_P_U32(struct gm_params, f, #f, GM_PERCENT, def, 0, max, help, src)
-#define BYTES(f, help, src) GM_P_U64(struct gm_params, f, #f, GM_BYTES, "0", 0, S64_MAX, help, src)
+#define BYTES(f, help, src) \
+	GM_P_U64(struct gm_params, f, #f, GM_BYTES, "0 B", 0, S64_MAX, help, src)
 #define POLICY(type, f, unit, def, lo, hi, help, src) \
 	GM_P_##type(struct gm_params, policy.f, #f, unit, def, lo, hi, help, src)
 
