@@ -7,16 +7,11 @@
  * iterations again, and what costs bytes is what is new.
  */
 #include "traces/gmt.h"
+#include "traces/names.h"
 
 #include <errno.h>
 
 enum { KIND_SLOTS = 256 };
-
-struct name {
-	u64 hash;
-	u32 off, len; /* in the arena */
-	u32 ref;      /* 0: free slot */
-};
 
 struct gmt_enc {
 	struct gmt_state st;
@@ -27,10 +22,7 @@ struct gmt_enc {
 	struct tr_buf sec[GMT_NR_SECTIONS];
 	struct tr_buf rec; /* the record under construction */
 
-	struct name *names; /* hash table, half full at most */
-	u32 nslots, nnames;
-	struct tr_buf arena;
-
+	struct tr_names names;
 	u32 npages; /* waiting to become one record */
 	u64 va[GMT_BATCH], when[GMT_BATCH];
 	struct gmt_page_kind kinds[KIND_SLOTS]; /* direct-mapped */
@@ -42,8 +34,7 @@ struct gmt_enc *gmt_enc_new(void)
 {
 	struct gmt_enc *e = gs_calloc(1, sizeof(*e));
 
-	e->nslots = 256;
-	e->names = gs_calloc(e->nslots, sizeof(*e->names));
+	tr_names_init(&e->names);
 	gmt_state_begin(&e->st, 0, 0);
 	return e;
 }
@@ -55,70 +46,35 @@ void gmt_enc_free(struct gmt_enc *e)
 	for (int i = 0; i < GMT_NR_SECTIONS; i++)
 		tr_buf_fini(&e->sec[i]);
 	tr_buf_fini(&e->rec);
-	tr_buf_fini(&e->arena);
-	free(e->names);
+	tr_names_fini(&e->names);
 	free(e);
 }
 
-/* ---- names ------------------------------------------------------------ */
-
-static struct name *name_slot(const struct gmt_enc *e, const char *s, size_t len, u64 hash)
-{
-	u32 i = (u32)hash & (e->nslots - 1);
-
-	for (;; i = (i + 1) & (e->nslots - 1)) {
-		struct name *n = &e->names[i];
-
-		if (!n->ref)
-			return n;
-		if (n->hash == hash && n->len == len && !memcmp(e->arena.p + n->off, s, len))
-			return n;
-	}
-}
-
-static void names_grow(struct gmt_enc *e)
-{
-	struct name *old = e->names;
-	u32 n = e->nslots;
-
-	e->nslots *= 2;
-	e->names = gs_calloc(e->nslots, sizeof(*e->names));
-	for (u32 i = 0; i < n; i++)
-		if (old[i].ref)
-			*name_slot(e, (char *)e->arena.p + old[i].off, old[i].len, old[i].hash) =
-				old[i];
-	free(old);
-}
+/* ---- records ---------------------------------------------------------- */
 
 static int put_name(struct gmt_enc *e, const char *s)
 {
 	size_t len = s ? strlen(s) : 0;
-	struct name *n;
-	u64 hash;
+	s64 number;
 
 	if (!len) {
 		tr_put(&e->rec, GMT_NAME_EMPTY);
 		return 0;
 	}
-	hash = gs_hash(s, len, 0);
-	n = name_slot(e, s, len, hash);
-	if (n->ref) {
-		tr_put(&e->rec, n->ref);
+	if (len > TR_MAX_NAME)
+		return -EINVAL;
+	number = tr_names_find(&e->names, s, len);
+	if (number >= 0) {
+		tr_put(&e->rec, GMT_NAME_FIRST + (u64)number);
 		return 0;
 	}
 	if (!tr_check_name(s, len))
 		return -EINVAL;
-	*n = (struct name){ hash, (u32)e->arena.n, (u32)len, GMT_NAME_FIRST + e->nnames++ };
-	tr_put_bytes(&e->arena, s, len);
 	tr_put(&e->rec, GMT_NAME_NEW);
 	tr_put(&e->rec, len);
 	tr_put_bytes(&e->rec, s, len + 1); /* readers point at it: with its NUL */
-	if (2 * e->nnames > e->nslots)
-		names_grow(e);
 	return 0;
 }
-
-/* ---- records ---------------------------------------------------------- */
 
 static void put_word(struct gmt_enc *e, u8 v, u8 other)
 {
@@ -459,11 +415,9 @@ void gmt_enc_end(struct gmt_enc *e, struct tr_buf *out)
 		tr_put_bytes(out, e->sec[i].p, e->sec[i].n);
 		e->sec[i].n = 0;
 	}
-	memset(e->names, 0, e->nslots * sizeof(*e->names));
+	tr_names_clear(&e->names);
 	memset(e->kind_refs, 0, sizeof(e->kind_refs));
-	e->nnames = 0;
 	e->nkinds = 0;
-	e->arena.n = 0;
 	e->first_op += e->nops;
 	e->nops = 0;
 	e->first_tensor = e->st.next_tensor;
