@@ -11,34 +11,11 @@
 #include <unistd.h>
 
 #include "traces/gmt.h"
+#include "traces/test/files.h"
 #include "traces/test/ops.h"
 #include "traces/test/said.h"
 
 static const char file[] = "build/test_gmt.gmt", copy[] = "build/test_gmt_copy.gmt";
-
-static u8 *slurp(const char *path, size_t *n)
-{
-	FILE *f = fopen(path, "rb");
-	u8 *p;
-
-	assert_non_null(f);
-	fseek(f, 0, SEEK_END);
-	*n = (size_t)ftell(f);
-	rewind(f);
-	p = gs_calloc(*n, 1);
-	assert_int_equal(fread(p, 1, *n, f), *n);
-	fclose(f);
-	return p;
-}
-
-static void spill(const char *path, const u8 *p, size_t n)
-{
-	FILE *f = fopen(path, "wb");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(p, 1, n, f), n);
-	fclose(f);
-}
 
 /* The rest of @src are the operations of @o and nothing else: 1; damage: 0. */
 static int reads_as(struct gs_source *src, struct ops *o, u64 n)

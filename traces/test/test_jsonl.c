@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "traces/test/files.h"
 #include "traces/test/ops.h"
 #include "traces/test/said.h"
 
@@ -19,22 +20,13 @@ static const char file[] = "build/test_jsonl.jsonl";
 	"\"gpu\"]}\n"
 #define END "{\"ev\":\"end\",\"kernels\":0,\"iterations\":0}\n"
 
-static void spill(const char *p, size_t n)
-{
-	FILE *f = fopen(file, "wb");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(p, 1, n, f), n);
-	fclose(f);
-}
-
 /* The operations of @text, up to @max; all of it is right. */
 static size_t read_text(const char *text, struct gs_op *ops, size_t max)
 {
 	struct gs_source *src;
 	size_t n = 0;
 
-	spill(text, strlen(text));
+	spill(file, text, strlen(text));
 	assert_int_equal(tr_open(file, &src), 0);
 	while (n < max && gs_source_next(src, &ops[n]) == 1)
 		n++;
@@ -48,7 +40,7 @@ static void refused(const char *text, const char *words)
 	struct gs_source *src;
 	const char *said;
 
-	spill(text, strlen(text));
+	spill(file, text, strlen(text));
 	said_begin();
 	assert_true(tr_open(file, &src) < 0);
 	said = said_end();
@@ -65,7 +57,7 @@ static void the_job_is_described(void **state)
 		"\\u00e9\",\"source\":\"a b.py\",\"recorded\":\"today\",\"devices\":[\"cpu\"],"
 		"\"page_hint\":4096}\n\n" END;
 
-	spill(text, strlen(text));
+	spill(file, text, strlen(text));
 	assert_int_equal(tr_open(file, &src), 0);
 	assert_string_equal(src->job.name, "test_jsonl");
 	assert_string_equal(src->job.framework, "PyTorch \xc3\xa9");
@@ -125,7 +117,7 @@ static void touches_are_read(void **state)
 	struct gs_source *src;
 	struct gs_op op;
 
-	spill(text, strlen(text));
+	spill(file, text, strlen(text));
 	assert_int_equal(tr_open(file, &src), 0);
 	assert_int_equal(gs_source_next(src, &op), 1);
 	assert_int_equal(gs_source_next(src, &op), 1);
@@ -218,12 +210,12 @@ static void compressed_lines_are_read_and_a_cut_is_found(void **state)
 	struct gs_source *src;
 
 	n = ZSTD_compress(packed, room, text, sizeof(text) - 1, 3);
-	spill(packed, n);
+	spill(file, packed, n);
 	assert_int_equal(tr_open(file, &src), 0);
 	assert_int_equal(src->job.nops, 1);
 	gs_source_close(src);
 	for (size_t len = 4; len < n; len++) {
-		spill(packed, len);
+		spill(file, packed, len);
 		said_begin();
 		assert_true(tr_open(file, &src) < 0);
 		assert_non_null(strstr(said_end(), "truncated"));

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "traces/cmd.h"
+#include "traces/test/files.h"
 #include "traces/test/ops.h"
 #include "traces/test/said.h"
 
@@ -147,34 +148,15 @@ static void cat_prints_one_line_an_operation(void **state)
 	assert_memory_equal(out, "100 ", 4);
 }
 
-static u8 *slurp(const char *path, size_t *n)
-{
-	FILE *f = fopen(path, "rb");
-	u8 *p;
-
-	assert_non_null(f);
-	fseek(f, 0, SEEK_END);
-	*n = (size_t)ftell(f);
-	rewind(f);
-	p = gs_calloc(*n, 1);
-	assert_int_equal(fread(p, 1, *n, f), *n);
-	fclose(f);
-	return p;
-}
-
 static void what_cat_prints_as_json_is_imported_to_the_same_file(void **state)
 {
 	for (u64 seed = 1; seed < 6; seed++) {
 		size_t n, m;
 		u8 *a, *b;
-		FILE *f;
 
 		write_random(seed, 3000);
 		assert_int_equal(run("cat --json build/test_trace_cmd.gmt"), GS_EXIT_OK);
-		f = fopen(text, "w");
-		assert_non_null(f);
-		fputs(out, f);
-		fclose(f);
+		spill(text, out, strlen(out));
 		assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o "
 				     "build/test_trace_cmd_copy.gmt"),
 				 GS_EXIT_OK);
