@@ -332,7 +332,7 @@ int tr_g10_import(const char *dir, const char *out, struct tr_writer **w)
 		derive(&g);
 		j.locals_at = global_bytes(&g);
 		j.w = new_writer(dir, out);
-		ret = j.w ? put_job(&j) : -EIO;
+		ret = j.w ? put_job(&j) : -EINVAL;
 	}
 	if (ret)
 		tr_writer_abort(j.w);

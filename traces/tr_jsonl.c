@@ -112,7 +112,7 @@ static int on_meta(struct reader *r, const struct jsonl_row *row)
 				 row->number[JK_PAGE_HINT] };
 	r->w = tr_writer_new(r->out, &meta);
 	free(name);
-	return r->w ? 0 : -EIO;
+	return r->w ? 0 : -EINVAL;
 }
 
 static int on_alloc(struct reader *r, const struct jsonl_row *row)

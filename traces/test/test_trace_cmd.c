@@ -171,12 +171,10 @@ static void what_cat_prints_as_json_is_imported_to_the_same_file(void **state)
 
 static void a_failed_import_leaves_nothing(void **state)
 {
-	FILE *f = fopen(text, "w");
+	static const char meta[] = "{\"ev\":\"meta\",\"format\":\"gmemsim-jsonl\",\"version\":1,"
+				   "\"devices\":[\"x\"]}\n";
 
-	assert_non_null(f);
-	fputs("{\"ev\":\"meta\",\"format\":\"gmemsim-jsonl\",\"version\":1,\"devices\":[\"x\"]}\n",
-	      f);
-	fclose(f);
+	spill(text, meta, sizeof(meta) - 1);
 	unlink(copy);
 	assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o "
 			     "build/test_trace_cmd_copy.gmt"),
@@ -185,6 +183,9 @@ static void a_failed_import_leaves_nothing(void **state)
 	assert_int_equal(access(copy, F_OK), -1);
 	assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o build"), GS_EXIT_USER);
 	contains(err, "build: is there already and is not a file");
+	assert_int_equal(run("import jsonl build/test_trace_cmd.jsonl -o build/no/such/x.gmt"),
+			 GS_EXIT_USER);
+	contains(err, "build/no/such/x.gmt: cannot create");
 }
 
 static int clean(void **state)
