@@ -184,6 +184,8 @@ int gm_fault_dev(struct gm_as *as, struct gm_dev *dev, u64 va, bool write, struc
 	t = fetch(m, dev, w->via_host);
 	if (!t)
 		return -ENOMEM;
+	if (t->dest == gm_dev_node(dev) && dev->node.evict->expect)
+		dev->node.evict->expect(&dev->node, m);
 	gm_txn_wait(t, w, m, gm_dev_node(dev), write);
 	start_fault(t);
 	policy_fault(ctx, m);

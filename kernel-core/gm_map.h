@@ -31,7 +31,7 @@ struct gm_prefetch_ops;
 
 struct gm_mapping {
 	struct list_head lru; /* the evictor's while LISTED */
-	u64 priv[2];	      /* the evictor's while LISTED */
+	u64 priv[2];	      /* the evictor's, from expect() or insert() to remove() */
 	struct gm_range *range;
 	struct gm_txn *txn; /* in-flight states */
 	u64 host_frame;	    /* cookie of the host, while GM_MAP_HOSTED */

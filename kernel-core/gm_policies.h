@@ -15,6 +15,8 @@ extern const struct gm_evict_ops gm_evict_fifo;
 extern const struct gm_evict_ops gm_evict_lru;
 extern const struct gm_evict_ops gm_evict_clock;
 extern const struct gm_evict_ops gm_evict_lfu;
+extern const struct gm_evict_ops gm_evict_arc;
+extern const struct gm_evict_ops gm_evict_s3fifo;
 extern const struct gm_evict_ops gm_evict_random;
 extern const struct gm_evict_ops gm_evict_min;
 

@@ -7,9 +7,9 @@
  */
 #include "gm_policies.h"
 
-#define EVICTORS(row)                                                         \
-	row(fifo, "fifo") row(lru, "lru") row(clock, "clock") row(lfu, "lfu") \
-		row(random, "random") row(min, "min")
+#define EVICTORS(row)                                                                         \
+	row(fifo, "fifo") row(lru, "lru") row(clock, "clock") row(lfu, "lfu") row(arc, "arc") \
+		row(s3fifo, "s3fifo") row(random, "random") row(min, "min")
 
 #define PREFETCHERS(row)                                                                \
 	row(none, "none") row(hints, "hints") row(next, "next-n") row(stride, "stride") \

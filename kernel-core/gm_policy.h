@@ -23,6 +23,9 @@ struct gm_evict_ops {
 	/* Set n->policy.  0 or -ENOMEM. */
 	int (*init)(struct gm_hnode *n);
 	void (*fini)(struct gm_hnode *n);
+	/* The device faulted on @m, and room may have to be made for it.  NULL:
+	 * who comes makes no difference to who leaves. */
+	void (*expect)(struct gm_hnode *n, struct gm_mapping *m);
 	void (*insert)(struct gm_hnode *n, struct gm_mapping *m);
 	/* A device access.  NULL: accesses do not count (GMEM's list_lru). */
 	void (*touch)(struct gm_hnode *n, struct gm_mapping *m);

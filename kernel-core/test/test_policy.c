@@ -402,6 +402,8 @@ static u32 misses(const char *name, const u8 *trace, u32 n, u32 frames)
 			continue;
 		}
 		missed++;
+		if (node.evict->expect)
+			node.evict->expect(&node, m);
 		if (used == frames) {
 			struct gm_mapping *v = node.evict->victim(&node);
 
