@@ -14,13 +14,17 @@ static const struct command {
 	int (*run)(int argc, char **argv); /* NULL: of a later version */
 	const char *more;
 } commands[] = {
-	{ "import", "FORMAT INPUT [-o OUT.gmt]", "make a .gmt of somebody else's trace",
+	{ "import", "FORMAT INPUT [-o OUT.gmt] ...", "make a .gmt of somebody else's trace",
 	  tr_cmd_import,
 	  "  -o OUT.gmt   where it goes (NAME.gmt here, for an INPUT called NAME)\n"
+	  "  --page SIZE  page traces: bytes of a page (\"4 KiB\")\n"
+	  "  --columns A,B,...   csv: names of the columns, where no first line tells\n"
 	  "\n"
 	  "  g10          folder of a network analysed by the G10 artifact (MICRO'23)\n"
 	  "  jsonl        JSON lines of scripts/record_torch.py, plain or compressed (.zst)\n"
-	  "  kineto, et, chakra, nsys, lackey, oracle, csv   come with a later version\n"
+	  "  oracle       page trace of libCacheSim (oracleGeneral), plain or compressed\n"
+	  "  csv          page trace with columns address or page, size, rw, device, time\n"
+	  "  kineto, et, chakra, nsys, lackey   come with a later version\n"
 	  "\n"
 	  "  gmemsim trace import g10 BERT_Base-256 -o bert.gmt\n"
 	  "  gmemsim trace import jsonl job.jsonl.zst -o job.gmt\n" },

@@ -11,6 +11,10 @@
 #include "traces/gmt.h"
 #include "traces/import.h"
 
+static const struct option import_longs[] = { { "help", no_argument, NULL, 'h' },
+					      { "page", required_argument, NULL, 'p' },
+					      { "columns", required_argument, NULL, 'c' },
+					      { 0 } };
 static const struct option help_only[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
 
 /* ---- import ----------------------------------------------------------- */
@@ -24,13 +28,14 @@ static int unknown_format(const char *name)
 	name = gs_nearest(name, names);
 	if (name)
 		return tr_cmd_usage("import", "unknown FORMAT; did you mean '%s'?", name);
-	return tr_cmd_usage("import", "unknown FORMAT (g10, jsonl)");
+	return tr_cmd_usage("import", "unknown FORMAT (g10, jsonl, oracle, csv)");
 }
 
 /* OUT for an input: its name, ending in .gmt, in the working directory. */
 static char *default_out(const char *input)
 {
-	static const char *const suffixes[] = { ".zst", ".jsonl", NULL };
+	static const char *const suffixes[] = { ".zst", ".jsonl",	  ".csv",
+						".bin", ".oracleGeneral", NULL };
 	char *name = tr_base_name(input, suffixes), *out = gs_asprintf("%s.gmt", name);
 
 	free(name);
@@ -52,7 +57,8 @@ static void print_result(const char *out, const struct gs_job *job, u64 kernel_p
 	       gs_text_bytes((u64)st.st_size, size));
 }
 
-static int import_to(const struct tr_importer *imp, const char *input, const char *out)
+static int import_to(const struct tr_importer *imp, const char *input, const char *out,
+		     const struct tr_page_options *o)
 {
 	struct tr_writer *w;
 	struct gs_job job;
@@ -64,7 +70,7 @@ static int import_to(const struct tr_importer *imp, const char *input, const cha
 		gs_err("%s: is there already and is not a file", out);
 		return GS_EXIT_USER;
 	}
-	ret = imp->import(input, out, &w);
+	ret = imp->import ? imp->import(input, out, &w) : imp->import_pages(input, out, o, &w);
 	if (ret)
 		return tr_cmd_code(ret);
 	job = *tr_writer_job(w);
@@ -78,30 +84,39 @@ static int import_to(const struct tr_importer *imp, const char *input, const cha
 int tr_cmd_import(int argc, char **argv)
 {
 	const struct tr_importer *imp = tr_importers;
+	const char *why, *page = tr_page_rows->def;
+	struct tr_page_options o = { 0 };
 	char *out = NULL;
 	int opt, code;
 
-	while ((opt = getopt_long(argc, argv, ":ho:", help_only, NULL)) != -1) {
-		if (opt != 'o')
+	while ((opt = getopt_long(argc, argv, ":ho:", import_longs, NULL)) != -1) {
+		if (opt == 'o')
+			out = optarg;
+		else if (opt == 'p')
+			page = optarg;
+		else if (opt == 'c')
+			o.columns = optarg;
+		else
 			return tr_cmd_option("import", opt, argv);
-		out = optarg;
 	}
+	if (gs_param_parse(tr_page_rows, page, &o, &why))
+		return tr_cmd_usage("import", "--page: %s", why);
 	if (argc - optind < 1)
 		return tr_cmd_usage("import", "no FORMAT");
 	while (imp->name && strcmp(imp->name, argv[optind]))
 		imp++;
 	if (!imp->name)
 		return unknown_format(argv[optind]);
-	if (!imp->import) {
-		gs_err("trace import %s (%s) comes with a later version; g10 and jsonl can be "
-		       "imported",
+	if (!imp->import && !imp->import_pages) {
+		gs_err("trace import %s (%s) comes with a later version; g10, jsonl, oracle and "
+		       "csv can be imported",
 		       imp->name, imp->input);
 		return GS_EXIT_USER;
 	}
 	if (argc - optind != 2)
 		return tr_cmd_usage("import", "one INPUT is wanted");
 	out = out ? gs_strdup(out) : default_out(argv[optind + 1]);
-	code = import_to(imp, argv[optind + 1], out);
+	code = import_to(imp, argv[optind + 1], out, &o);
 	free(out);
 	return code;
 }

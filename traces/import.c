@@ -5,19 +5,34 @@
 
 #include <string.h>
 
+#define JOB(n, what, fn)                               \
+	{                                              \
+		.name = n, .input = what, .import = fn \
+	}
+#define PAGES(n, what, fn)                                   \
+	{                                                    \
+		.name = n, .input = what, .import_pages = fn \
+	}
+
 const struct tr_importer tr_importers[] = {
-	{ "g10", "folder of a network of the G10 artifact (kernels.config, tensors.config, ...)",
-	  tr_g10_import },
-	{ "jsonl", "JSON lines of scripts/record_torch.py, plain or .zst", tr_jsonl_import },
-	{ "kineto", "PyTorch profiler", NULL },
-	{ "et", "PyTorch execution trace", NULL },
-	{ "chakra", "Chakra execution trace", NULL },
-	{ "nsys", "Nsight Systems SQLite export", NULL },
-	{ "lackey", "valgrind --tool=lackey --trace-mem=yes", NULL },
-	{ "oracle", "oracleGeneral page trace", NULL },
-	{ "csv", "page trace", NULL },
+	JOB("g10", "folder of a network of the G10 artifact (kernels.config, tensors.config, ...)",
+	    tr_g10_import),
+	JOB("jsonl", "JSON lines of scripts/record_torch.py, plain or .zst", tr_jsonl_import),
+	JOB("kineto", "PyTorch profiler", NULL),
+	JOB("et", "PyTorch execution trace", NULL),
+	JOB("chakra", "Chakra execution trace", NULL),
+	JOB("nsys", "Nsight Systems SQLite export", NULL),
+	PAGES("lackey", "valgrind --tool=lackey --trace-mem=yes", NULL),
+	PAGES("oracle", "oracleGeneral page trace, plain or .zst", tr_oracle_import),
+	PAGES("csv", "page trace: address or page, size, rw, device, time; plain or .zst",
+	      tr_csv_import),
 	{ .name = NULL },
 };
+
+#define O struct tr_page_options
+const struct gm_param tr_page_rows[] = { GM_P_U64(O, page, "page", GM_BYTES, "4 KiB", 1, 1ULL << 40,
+						  "Bytes of a page", "Linux"),
+					 GM_P_END };
 
 char *tr_base_name(const char *path, const char *const *suffixes)
 {

@@ -5,8 +5,16 @@
 #ifndef TR_IMPORT_H
 #define TR_IMPORT_H
 
+#include "sim/config.h"
 #include "traces/lines.h"
 #include "traces/trace.h"
+
+/* Of page traces. */
+struct tr_page_options {
+	u64 page;	     /* bytes of a page */
+	const char *columns; /* csv: names instead of a header line; NULL: none */
+};
+extern const struct gm_param tr_page_rows[];
 
 struct tr_importer {
 	const char *name;
@@ -17,11 +25,19 @@ struct tr_importer {
 	 * (said).  NULL: comes with a later version.
 	 */
 	int (*import)(const char *input, const char *out, struct tr_writer **w);
+	/* The same for page traces, which have options. */
+	int (*import_pages)(const char *input, const char *out, const struct tr_page_options *o,
+			    struct tr_writer **w);
 };
 extern const struct tr_importer tr_importers[]; /* ends with a NULL name */
 
 int tr_g10_import(const char *dir, const char *out, struct tr_writer **w);
 int tr_jsonl_import(const char *path, const char *out, struct tr_writer **w);
+
+int tr_oracle_import(const char *path, const char *out, const struct tr_page_options *o,
+		     struct tr_writer **w);
+int tr_csv_import(const char *path, const char *out, const struct tr_page_options *o,
+		  struct tr_writer **w);
 
 /* A source over the JSON lines open at @fd, which it owns. */
 int tr_jsonl_open(int fd, const char *path, struct gs_source **out);

@@ -17,6 +17,8 @@ struct tr_lines {
 	char *path;
 	int fd, err;
 	u64 number;
+	bool binary;	    /* read by tr_lines_read() */
+	u64 offset;	    /* ... bytes of it */
 	ZSTD_DStream *zstd; /* NULL: plain text */
 	bool mid_frame;	    /* of zstd: more must come */
 	bool held_back;	    /* ... and is there already, decompressed */
@@ -34,7 +36,10 @@ bool tr_lines_is_zstd(const char *magic, size_t len)
 
 static int fail(struct tr_lines *l, const char *why)
 {
-	gs_err("%s: line %llu: %s", l->path, l->number + 1, why);
+	if (l->binary)
+		gs_err("%s: offset %llu: %s", l->path, l->offset + l->text.n - l->pos, why);
+	else
+		gs_err("%s: line %llu: %s", l->path, l->number + 1, why);
 	l->err = -EINVAL;
 	return l->err;
 }
@@ -174,6 +179,20 @@ int tr_lines_next(struct tr_lines *l, char **line, size_t *len)
 	l->pos = gs_min(l->pos + *len + 1, l->text.n);
 	l->number++;
 	return 1;
+}
+
+ssize_t tr_lines_read(struct tr_lines *l, const u8 **bytes, size_t n)
+{
+	l->binary = true;
+	while (l->text.n - l->pos < n && !l->eof && !l->err)
+		fill(l);
+	if (l->err)
+		return l->err;
+	n = gs_min(n, l->text.n - l->pos);
+	*bytes = l->text.p + l->pos;
+	l->pos += n;
+	l->offset += n;
+	return (ssize_t)n;
 }
 
 u64 tr_lines_number(const struct tr_lines *l)

@@ -28,6 +28,11 @@ void tr_lines_close(struct tr_lines *l);
  * next call; 0: end of file; -errno: said.
  */
 int tr_lines_next(struct tr_lines *l, char **line, size_t *len);
+/*
+ * The next @n bytes instead, for files that are not text: how many there are
+ * (fewer at the end only), or -errno (said).  *bytes is valid until the next call.
+ */
+ssize_t tr_lines_read(struct tr_lines *l, const u8 **bytes, size_t n);
 /* Number of the line last read, from 1. */
 u64 tr_lines_number(const struct tr_lines *l);
 const char *tr_lines_path(const struct tr_lines *l);
