@@ -107,6 +107,12 @@ struct mm_ops {
 	void (*kernel_end)(struct mm *m, u16 device, u64 seq);
 	void (*touch)(struct mm *m, struct mm_touch *t);
 	/*
+	 * Page accesses of one device, one after the other and in no time, up to
+	 * the first that has to wait: how many had not to.  Misses among them
+	 * are counted here.  NULL: each is a touch.
+	 */
+	u32 (*pages)(struct mm *m, const struct gs_page *p, u32 n);
+	/*
 	 * The host thread touches: -EINPROGRESS and @d later, 0 if it need not
 	 * wait, another -errno if it cannot be done.
 	 */

@@ -142,6 +142,15 @@ struct gs_op {
 	};
 };
 
+/* A page access by itself, where many are handed over at once. */
+struct gs_page {
+	u64 va;
+	u64 when_ps; /* as recorded; 0 unknown */
+	u32 bytes;   /* > 0 */
+	u16 device;
+	u8 access;
+};
+
 /* What is known of a job before it is read. */
 struct gs_job {
 	const char *name;			   /* file or network */
