@@ -18,8 +18,8 @@ struct note {
 	bool done;
 };
 
-static u32 log_ids[8192];
-static gs_time log_times[8192];
+static u32 log_ids[20000];
+static gs_time log_times[20000];
 static size_t logged;
 
 static void write_down(struct gs_sim *sim, struct gs_event *ev)
@@ -264,7 +264,7 @@ static int by_key(const void *x, const void *y)
 /* Few distinct times and priorities, so that ties are the rule. */
 static void test_random_starts_and_cancels_fire_as_a_sorted_list_does(void **state)
 {
-	enum { N = 2000 };
+	enum { N = 20000 };
 	static struct note n[N];
 	static struct planned plan[N];
 	u64 x = 42;
@@ -272,7 +272,7 @@ static void test_random_starts_and_cancels_fire_as_a_sorted_list_does(void **sta
 
 	for (u32 i = 0; i < N; i++) {
 		n[i] = note(i, (u16)(lcg(&x) % 3));
-		n[i].when = lcg(&x) % 50;
+		n[i].when = lcg(&x) % 500;
 		gs_at(*state, &n[i].ev, n[i].when);
 		if (i % 2)
 			gs_cancel(*state, &n[lcg(&x) % i].ev);
