@@ -165,9 +165,11 @@ static inline bool gm_on_device(const struct gm_mapping *m, const struct gm_dev 
 	return m->state == GM_DEVICE && m->owner == gm_dev_node(dev);
 }
 
-/* ---- gm_pager.c ------------------------------------------------------- */
+/* ---- gm_pager.c: the interpreter and the loop --------------------------- */
 
 void gm_run(struct gm_core *core);
+
+/* ---- gm_txn.c: life of a move, groups --------------------------------- */
 
 /*
  * A move of @m as in script @kind.  @m goes in flight at once, the script begins
@@ -177,11 +179,41 @@ struct gm_txn *gm_txn_new(struct gm_mapping *m, u8 kind, u8 cause, struct gm_dev
 /* @t goes with @leader.  [same script and devices, neither started] */
 void gm_txn_group(struct gm_txn *leader, struct gm_txn *t);
 void gm_txn_start(struct gm_txn *leader);
-/* The script goes on (or fails with @err) where it waited. */
+/* The script goes on (or fails with @err) where it waited for frames. */
 void gm_txn_resume(struct gm_txn *leader, int err);
-/* All but the first @n members become a group of their own, which is returned. */
-struct gm_txn *gm_txn_split(struct gm_txn *leader, u32 n);
+/* All but the first @keep members become a group of their own, the result. */
+struct gm_txn *gm_txn_split(struct gm_txn *leader, u32 keep);
+/* Members with an error go to the end; how many have none. */
+u32 gm_txn_sort_failed(struct gm_txn *leader);
+/* The first of the members has to lead: the group's leader from now on. */
+struct gm_txn *gm_txn_hand_over(struct gm_txn *old);
 void gm_txn_wait(struct gm_txn *t, struct gm_waiter *w, struct gm_mapping *m, s16 node, bool write);
+/* The time since the last call belongs to @phase. */
+void gm_txn_charge(struct gm_txn *leader, u8 phase);
+
+/* ---- gm_step.c: one step ---------------------------------------------- */
+
+void gm_step_issue(struct gm_txn *leader, const struct gm_step *s);
+void gm_step_submit(struct gm_txn *t, const struct gm_step *s, u8 type, u32 units);
+/* Apply what has been answered.  Who goes on with the next step, or NULL. */
+struct gm_txn *gm_step_done(struct gm_txn *leader, const struct gm_step *s);
+/* Take back the step before; operations may be in progress on return ... */
+void gm_step_undo(struct gm_txn *leader);
+/* ... and now they are answered. */
+void gm_step_undone(struct gm_txn *leader);
+void gm_host_release(struct gm_mapping *m, struct gm_core *core);
+void gm_slot_release(struct gm_txn *t);
+
+/* ---- gm_land.c -------------------------------------------------------- */
+
+void gm_txn_land(struct gm_txn *leader);
+/* Wake who waited for @t, one by one: each may call us again. */
+void gm_txn_wake(struct gm_txn *t);
+
+static inline struct gm_stats *gm_stats_of(const struct gm_txn *t)
+{
+	return &t->core->stats;
+}
 
 /* ---- gm_reclaim.c ----------------------------------------------------- */
 
@@ -212,18 +244,37 @@ void gm_as_unpark(struct gm_as *as);
 
 struct gm_ctx *gm_as_ctx(const struct gm_as *as, const struct gm_dev *dev);
 
-/* ---- gm_advice.c ------------------------------------------------------ */
+/* ---- gm_work.c: going over many units --------------------------------- */
 
+/* Over [va, end); NULL: no memory. */
+struct gm_work *gm_work_new(struct gm_as *as, u8 kind, u64 va, u64 end);
+void gm_work_free(struct gm_work *w);
+/*
+ * Begin @w, or all on @works, for @waiter (NULL: nobody waits, the answer is 0).
+ * 0 or an error if that was all, else -EINPROGRESS.
+ */
+int gm_work_start(struct gm_work *w, struct gm_waiter *waiter);
+int gm_work_launch(struct gm_core *core, struct list_head *works, struct gm_waiter *waiter);
 void gm_work_run(struct gm_work *w);
 void gm_work_ready(struct gm_work *w);
 /* The move @t that @w began has ended. */
 void gm_work_landed(struct gm_work *w, const struct gm_txn *t);
 /* Prefetch [va, end) because a policy says so. */
 void gm_prefetch_span(struct gm_as *as, struct gm_dev *dev, u64 va, u64 end);
-/* Over [va, end); NULL: no memory. */
-struct gm_work *gm_work_new(struct gm_as *as, u8 kind, u64 va, u64 end);
-void gm_work_free(struct gm_work *w);
-/* Begin @w for @waiter; 0 or an error if that was all, else -EINPROGRESS. */
-int gm_work_start(struct gm_work *w, struct gm_waiter *waiter);
+
+/* For visits: begin a move (false: no memory), wait for another's, send. */
+bool gm_work_begin(struct gm_work *w, struct gm_mapping *m, u8 kind, u8 cause, struct gm_dev *dev);
+void gm_work_join(struct gm_work *w, struct gm_mapping *m);
+void gm_work_tell(struct gm_work *w, u8 msg, struct gm_dev *dev);
+
+static inline bool gm_work_takes_worker(const struct gm_work *w)
+{
+	return w->kind <= GM_W_UNPIN;
+}
+
+/* ---- gm_advice.c ------------------------------------------------------ */
+
+/* Do what @w is about to @m: true if that is all, false to come back. */
+bool gm_work_visit(struct gm_work *w, struct gm_mapping *m);
 
 #endif
