@@ -33,7 +33,7 @@ u64 gm_mapping_va(const struct gm_mapping *m)
 	return m->range->va + (gm_mapping_index(m) << m->range->as->core->unit_shift);
 }
 
-static u64 range_end(const struct gm_range *r)
+u64 gm_range_end(const struct gm_range *r)
 {
 	return r->va + (r->n << r->as->core->unit_shift);
 }
@@ -56,7 +56,7 @@ static u64 ranges_below(const struct gm_as *as, u64 va)
 
 static bool range_has(const struct gm_range *r, u64 va)
 {
-	return r && va >= r->va && va < range_end(r);
+	return r && va >= r->va && va < gm_range_end(r);
 }
 
 static struct gm_range *range_at(struct gm_as *as, u64 va)
@@ -216,7 +216,7 @@ int gm_as_cut(struct gm_as *as, u64 va, u64 end, struct list_head *out)
 	struct gm_range *head = range_at(as, va), *last = range_at(as, end - 1), *r;
 	struct gm_range *spare[2] = { NULL, NULL };
 	bool split_head = head && head->va < va;
-	bool split_last = last && range_end(last) > end;
+	bool split_last = last && gm_range_end(last) > end;
 
 	if (ranges_reserve(as, 2))
 		return -ENOMEM;

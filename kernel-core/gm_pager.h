@@ -98,6 +98,7 @@ struct gm_work {
 	struct gm_txn *group;	  /* being gathered */
 	struct list_head dying;	  /* munmap: its ranges ... */
 	struct list_head as_link; /* ... gm_as.dying */
+	struct gm_range *at;	  /* munmap: where it is */
 	u64 va, end;
 	u32 pending; /* moves of its own in progress */
 	u32 told;    /* munmap: devices that know */

@@ -175,14 +175,15 @@ void gm_work_tell(struct gm_work *w, u8 msg, struct gm_dev *dev)
 /* The range of the next unit, w->va moved up to it; NULL: none is left. */
 static struct gm_range *next_range(struct gm_work *w)
 {
-	struct gm_range *r, *hit = NULL;
+	struct gm_range *hit;
 
 	if (w->kind == GM_W_UNMAP) {
-		list_for_each_entry (r, &w->dying, link)
-			if (w->va < r->va + (r->n << w->core->unit_shift)) {
-				hit = r;
-				break;
-			}
+		hit = w->at ? w->at : list_first_entry(&w->dying, struct gm_range, link);
+		while (!list_entry_is_head(hit, &w->dying, link) && w->va >= gm_range_end(hit))
+			hit = list_next_entry(hit, link);
+		w->at = hit;
+		if (list_entry_is_head(hit, &w->dying, link))
+			return NULL;
 	} else {
 		hit = gm_as_range_from(w->as, w->va);
 	}
