@@ -353,6 +353,24 @@ static void advice_rounds_and_is_cut_for_workers(void **state)
 	tear_down();
 }
 
+static void advice_is_done_when_its_waiter_is_woken(void **state)
+{
+	struct wait t;
+	u32 v;
+
+	for (v = 0; gm_variant_names[v]; v++) {
+		set_up(gm_variant_names[v], 32, 32);
+		cpu_fault(3);
+		assert_int_equal(gm_advise(as, 0, 0, 11 * UNIT, GM_ADVISE_PREFETCH, &fresh(&t)->w),
+				 -EINPROGRESS);
+		while (!t.woken)
+			assert_true(answer_one());
+		assert_int_equal(stat("units_device"), 11);
+		assert_int_equal(stat("txns_in_use"), 0);
+		tear_down();
+	}
+}
+
 static void prefetches_are_useful_late_or_wasted(void **state)
 {
 	struct wait a;
@@ -871,6 +889,7 @@ int main(void)
 		cmocka_unit_test(host_owned_sequences),
 		cmocka_unit_test(units_change_state_as_published),
 		cmocka_unit_test(advice_rounds_and_is_cut_for_workers),
+		cmocka_unit_test(advice_is_done_when_its_waiter_is_woken),
 		cmocka_unit_test(prefetches_are_useful_late_or_wasted),
 		cmocka_unit_test(swapd_works_between_the_watermarks),
 		cmocka_unit_test(batches_of_16_leave_youngest_first),
