@@ -216,6 +216,12 @@ int gm_munmap(struct gm_as *as, u64 va, u64 bytes, struct gm_waiter *w);
  */
 u64 gm_dev_touch(struct gm_ctx *ctx, u64 va, u64 n, bool write);
 /*
+ * The device touches @n units, one after the other: addresses, with a bit set
+ * for a write (those below the unit are free).  Returns as above.
+ */
+enum { GM_ACCESS_WRITE = 1 };
+u32 gm_dev_touch_each(struct gm_ctx *ctx, const u64 *access, u32 n);
+/*
  * The device faults on the unit at @va: 0 resident by now, -EINPROGRESS: @w
  * wakes when it is, -EFAULT: not mapped, -ENOMEM ...  A unit on its way is
  * joined, not moved twice (I17).

@@ -178,6 +178,7 @@ static u64 arc_count(const struct gm_hnode *node)
 const struct gm_evict_ops gm_evict_arc = {
 	.name = "arc",
 	.help = "adaptive replacement: recency and frequency share by what came back too soon",
+	.relinks = true,
 	.init = arc_init,
 	.fini = arc_fini,
 	.expect = arc_expect,

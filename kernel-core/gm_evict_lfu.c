@@ -140,6 +140,7 @@ static u64 lfu_count(const struct gm_hnode *node)
 const struct gm_evict_ops gm_evict_lfu = {
 	.name = "lfu",
 	.help = "least frequently used since arrival, the least recent of equals",
+	.relinks = true,
 	.init = lfu_init,
 	.fini = lfu_fini,
 	.insert = lfu_insert,

@@ -10,6 +10,7 @@
 const struct gm_evict_ops gm_evict_lru = {
 	.name = "lru",
 	.help = "least recently used, with every device access seen",
+	.relinks = true,
 	.init = gm_queue_init,
 	.fini = gm_queue_fini,
 	.insert = gm_queue_insert,

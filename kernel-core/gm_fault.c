@@ -9,7 +9,7 @@ struct gm_ctx *gm_as_ctx(const struct gm_as *as, const struct gm_dev *dev)
 {
 	struct gm_ctx *ctx;
 
-	list_for_each_entry(ctx, &as->ctxs, link)
+	list_for_each_entry (ctx, &as->ctxs, link)
 		if (ctx->dev == dev)
 			return ctx;
 	return NULL;
@@ -64,23 +64,29 @@ static void touch_flags(struct gm_ctx *ctx, struct gm_mapping *m, bool write)
 	}
 }
 
-static u64 touch_run(struct gm_ctx *ctx, struct gm_mapping *m, u64 n, bool write)
+/* A device access; false: @m is not there. */
+static inline bool touch_unit(struct gm_ctx *ctx, struct gm_mapping *m, bool write)
 {
 	struct gm_hnode *node = &ctx->dev->node;
-	void (*touch)(struct gm_hnode *, struct gm_mapping *) = node->evict->touch;
 	u8 care = (u8)(GM_MAP_PREFETCHED | (write ? GM_MAP_DIRTY : 0));
 	u8 good = write ? GM_MAP_DIRTY : 0;
-	s16 owner = gm_dev_node(ctx->dev);
+
+	if (m->state != GM_DEVICE || m->owner != gm_dev_node(ctx->dev))
+		return false;
+	if (unlikely((m->flags & care) != good))
+		touch_flags(ctx, m, write);
+	if (node->evict->touch && (m->flags & GM_MAP_LISTED))
+		node->evict->touch(node, m);
+	return true;
+}
+
+static u64 touch_run(struct gm_ctx *ctx, struct gm_mapping *m, u64 n, bool write)
+{
 	u64 i;
 
-	for (i = 0; i < n; i++, m++) {
-		if (m->state != GM_DEVICE || m->owner != owner)
+	for (i = 0; i < n; i++)
+		if (!touch_unit(ctx, &m[i], write))
 			break;
-		if (unlikely((m->flags & care) != good))
-			touch_flags(ctx, m, write);
-		if (touch && (m->flags & GM_MAP_LISTED))
-			touch(node, m);
-	}
 	return i;
 }
 
@@ -103,6 +109,34 @@ u64 gm_dev_touch(struct gm_ctx *ctx, u64 va, u64 n, bool write)
 	}
 	gm_run(core); /* prefetches that hits have asked for */
 	return done;
+}
+
+#define AT_ONCE 32 /* enough to hide the way to memory */
+
+/* While some are touched, the next are on their way from memory. */
+u32 gm_dev_touch_each(struct gm_ctx *ctx, const u64 *access, u32 n)
+{
+	struct gm_mapping *units[2][AT_ONCE];
+	bool relinks = ctx->dev->node.evict->relinks;
+	u32 i, j, k = min(n, (u32)AT_ONCE), more, turn = 0;
+
+	gm_as_gather(ctx->as, access, sizeof(*access), k, units[0]);
+	for (i = 0; i < n; i += k, k = more, turn ^= 1) {
+		if (relinks)
+			gm_gather_links(units[turn], k);
+		more = min(n - i - k, (u32)AT_ONCE);
+		gm_as_gather(ctx->as, access + i + k, sizeof(*access), more, units[turn ^ 1]);
+		for (j = 0; j < k; j++) {
+			struct gm_mapping *m = units[turn][j];
+
+			if (!m || !touch_unit(ctx, m, access[i + j] & GM_ACCESS_WRITE))
+				goto out;
+		}
+	}
+	j = 0;
+out:
+	gm_run(ctx->core); /* prefetches that hits have asked for */
+	return i + j;
 }
 
 /* ---- device faults ---------------------------------------------------- */
@@ -212,7 +246,7 @@ void gm_faults_serve(struct gm_dev *dev)
 		struct gm_txn *leader = list_first_entry(&dev->faults, struct gm_txn, queue);
 		struct gm_txn *t, *next;
 
-		list_for_each_entry_safe(t, next, &dev->faults, queue) {
+		list_for_each_entry_safe (t, next, &dev->faults, queue) {
 			if (leader->n >= v->batch_max)
 				break;
 			if (t->script != leader->script || t->src != leader->src ||

@@ -79,6 +79,30 @@ struct gm_mapping *gm_as_find(struct gm_as *as, u64 va)
 	return r ? &r->map[(va - r->va) >> as->core->unit_shift] : NULL;
 }
 
+void gm_as_gather(struct gm_as *as, const u64 *va, size_t stride, u32 n, struct gm_mapping **out)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		out[i] = gm_as_find(as, *va);
+		if (out[i])
+			prefetchw(out[i]);
+		va = (const u64 *)(const void *)((const char *)va + stride);
+	}
+}
+
+void gm_gather_links(struct gm_mapping *const *m, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++) {
+		if (!m[i] || !(m[i]->flags & GM_MAP_LISTED))
+			continue;
+		prefetchw(m[i]->lru.next);
+		prefetchw(m[i]->lru.prev);
+	}
+}
+
 struct gm_range *gm_as_range_from(struct gm_as *as, u64 va)
 {
 	struct gm_range *r = range_at(as, va);
@@ -97,8 +121,8 @@ bool gm_as_is_haunted(const struct gm_mapping *m)
 	const struct gm_range *r;
 	const struct gm_work *w;
 
-	list_for_each_entry(w, &as->dying, as_link)
-		list_for_each_entry(r, &w->dying, link) {
+	list_for_each_entry (w, &as->dying, as_link)
+		list_for_each_entry (r, &w->dying, link) {
 			if (r == m->range)
 				return false; /* what follows is younger */
 			if (range_has(r, va))

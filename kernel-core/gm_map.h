@@ -78,7 +78,8 @@ struct gm_range {
 
 /* What one gm_mmap() allocated; a partial munmap leaves ranges that share it. */
 struct gm_slab {
-	u64 refs; /* ranges */
+	u64 refs;   /* ranges */
+	u64 pad[7]; /* each unit in a cache line of its own */
 	struct gm_mapping map[];
 };
 
@@ -171,12 +172,20 @@ static inline u64 gm_mapping_index(const struct gm_mapping *m)
 u64 gm_mapping_va(const struct gm_mapping *m);
 u64 gm_range_end(const struct gm_range *r);
 
-#define gm_for_each_range(r, as) list_for_each_entry(r, &(as)->ranges, link)
+#define gm_for_each_range(r, as) list_for_each_entry (r, &(as)->ranges, link)
 
 /* ---- the table (gm_map.c) ----------------------------------------------- */
 
 /* The unit at @va, NULL if nothing is mapped there.  Amortised O(1). */
 struct gm_mapping *gm_as_find(struct gm_as *as, u64 va);
+/*
+ * For those who will touch many units: find() for @n addresses, the first at
+ * @va and each @stride bytes after the one before, with the units on their way
+ * into the cache ...
+ */
+void gm_as_gather(struct gm_as *as, const u64 *va, size_t stride, u32 n, struct gm_mapping **out);
+/* ... and, a while later, their neighbours on the evictor's list. */
+void gm_gather_links(struct gm_mapping *const *m, u32 n);
 /* The range that holds @va, or else the next one above; NULL if none. */
 struct gm_range *gm_as_range_from(struct gm_as *as, u64 va);
 /* Whether an older range at the address of @m is still being unmapped. */

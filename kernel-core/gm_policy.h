@@ -20,6 +20,7 @@ struct gm_evict_ops {
 	const char *name;
 	const char *help;
 	bool needs_future; /* asks gm_host_ops.next_use */
+	bool relinks;	   /* touch() moves the unit on its list */
 	/* Set n->policy.  0 or -ENOMEM. */
 	int (*init)(struct gm_hnode *n);
 	void (*fini)(struct gm_hnode *n);

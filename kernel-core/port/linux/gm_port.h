@@ -29,6 +29,7 @@
 #include <linux/math.h>
 #include <linux/math64.h>
 #include <linux/minmax.h>
+#include <linux/prefetch.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 #include <linux/string.h>

@@ -4,18 +4,23 @@
  *
  * Every allocation carries a header, so that live bytes can be counted and a
  * kfree() of kvcalloc()ed memory, which Linux would not survive, is seen here.
+ * Large tables are mapped by themselves: in lines of the cache, on huge pages
+ * where the system has them, and nothing of them is touched before its use.
  */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "gm_port_host.h"
 
 #define MAGIC_K	   0x6b616c6cu /* "kall" */
 #define MAGIC_KV   0x6b76616cu /* "kval" */
+#define MAGIC_MAP  0x6d617070u /* "mapp": kval, by mmap() */
 #define MAGIC_DEAD 0x64656164u
 
 struct header {
@@ -23,6 +28,8 @@ struct header {
 	u32 magic;
 	u32 pad; /* what follows is aligned for any type */
 };
+#define MAP_FROM ((size_t)2 << 20) /* a huge page */
+#define MAP_HEAD 64		   /* a line, which ends in the header */
 _Static_assert(sizeof(struct header) % _Alignof(max_align_t) == 0, "misaligned memory");
 
 static _Atomic u64 live, live_bytes, allocs, warned;
@@ -69,6 +76,25 @@ static void count(_Atomic u64 *what, u64 by)
 	atomic_fetch_add_explicit(what, by, memory_order_relaxed);
 }
 
+static struct header *map_large(size_t bytes)
+{
+	size_t n;
+	char *p;
+
+	if (__builtin_add_overflow(bytes, (size_t)MAP_HEAD, &n))
+		return NULL;
+	p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (p == MAP_FAILED)
+		return NULL;
+	madvise(p, n, MADV_HUGEPAGE); /* as it likes */
+	return (struct header *)(void *)(p + MAP_HEAD) - 1;
+}
+
+static void unmap_large(struct header *h)
+{
+	munmap((char *)(h + 1) - MAP_HEAD, h->bytes + MAP_HEAD);
+}
+
 void *gm_port_alloc(size_t n, size_t size, bool kv)
 {
 	struct header *h;
@@ -82,11 +108,11 @@ void *gm_port_alloc(size_t n, size_t size, bool kv)
 	if (__builtin_mul_overflow(n, size, &bytes) ||
 	    __builtin_add_overflow(bytes, sizeof(*h), &n))
 		return NULL;
-	h = calloc(1, n);
+	h = kv && bytes >= MAP_FROM ? map_large(bytes) : calloc(1, n);
 	if (!h)
 		return NULL;
 	h->bytes = bytes;
-	h->magic = kv ? MAGIC_KV : MAGIC_K;
+	h->magic = !kv ? MAGIC_K : bytes >= MAP_FROM ? MAGIC_MAP : MAGIC_KV;
 	count(&live, 1);
 	count(&live_bytes, bytes);
 	return h + 1;
@@ -95,19 +121,25 @@ void *gm_port_alloc(size_t n, size_t size, bool kv)
 void gm_port_free(const void *p, bool kv)
 {
 	struct header *h;
+	bool is_kv, mapped;
 
 	if (!p)
 		return;
 	h = (struct header *)p - 1;
-	if (h->magic != MAGIC_K && !(kv && h->magic == MAGIC_KV)) {
+	mapped = h->magic == MAGIC_MAP;
+	is_kv = h->magic == MAGIC_KV || mapped;
+	if (h->magic != MAGIC_K && !(kv && is_kv)) {
 		fprintf(stderr, "gmem: %s of %p: %s\n", kv ? "kvfree" : "kfree", p,
-			h->magic == MAGIC_KV ? "is kvcalloc()ed" : "is not allocated");
+			is_kv ? "is kvcalloc()ed" : "is not allocated");
 		abort();
 	}
 	h->magic = MAGIC_DEAD;
 	count(&live, -1ULL);
 	count(&live_bytes, -h->bytes);
-	free(h);
+	if (mapped)
+		unmap_large(h);
+	else
+		free(h);
 }
 
 void gm_port_set_log(void (*sink)(void *arg, int level, const char *line), void *arg, int max_level)

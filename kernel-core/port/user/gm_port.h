@@ -56,6 +56,7 @@ typedef long ssize_t;
 #define READ_ONCE(x)	    (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v)    ((void)(*(volatile __typeof__(x) *)&(x) = (v)))
 #define ARRAY_SIZE(a)	    (sizeof(a) / sizeof((a)[0]))
+#define prefetchw(p)	    __builtin_prefetch(p, 1)
 /* Evaluates nothing; a pointer to another type than @member's is an error. */
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr)-0 * sizeof((ptr) == &((type *)0)->member) - offsetof(type, member)))
