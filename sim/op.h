@@ -173,6 +173,12 @@ struct gs_source_ops {
 	/* Fill @op.  1: filled, 0: end, -errno: damaged (said already). */
 	int (*next)(struct gs_source *src, struct gs_op *op);
 	/*
+	 * Where page accesses come next: up to @max of them at once, how many;
+	 * 0: next() has something else or the end; -errno.  @first: the index of
+	 * the first.  May be NULL.
+	 */
+	int (*pages)(struct gs_source *src, struct gs_page *p, u32 max, u64 *first);
+	/*
 	 * Continue at the mark of iteration @n (0 <= n < niterations); at the
 	 * very beginning with n = GS_REWIND.  0 or -errno.
 	 */
@@ -190,6 +196,12 @@ struct gs_source {
 static inline int gs_source_next(struct gs_source *s, struct gs_op *op)
 {
 	return s->ops->next(s, op);
+}
+static inline int gs_source_pages(struct gs_source *s, struct gs_page *p, u32 max)
+{
+	u64 first;
+
+	return s->ops->pages ? s->ops->pages(s, p, max, &first) : 0;
 }
 static inline int gs_source_seek(struct gs_source *s, u32 n)
 {

@@ -296,6 +296,44 @@ static int check_page(struct tr_check *c, const struct gs_op *op)
 	return ret;
 }
 
+/* What is wrong with one of @n page accesses. */
+static int find_bad_page(struct tr_check *c, const struct gs_page *p, u32 n)
+{
+	int ret = 0;
+
+	for (u32 i = 0; i < n && !ret; i++) {
+		ret = check_device(c, p[i].device);
+		if (!ret)
+			ret = check_access(c, p[i].access);
+		if (!ret && !p[i].bytes)
+			ret = bad(c, "an access of 0 bytes");
+		if (!ret)
+			ret = check_extent(c, p[i].va, p[i].bytes);
+	}
+	return ret;
+}
+
+/* One look at each; what is wrong is found out afterwards. */
+int tr_check_pages(struct tr_check *c, const struct gs_page *p, u32 n)
+{
+	u64 low = U64_MAX, high = 0;
+	bool good = true;
+
+	for (u32 i = 0; i < n; i++) {
+		u64 end = p[i].va + p[i].bytes;
+
+		good &= end > p[i].va && p[i].device < c->job.ndevices &&
+			(u8)(p[i].access - 1) < (GS_READ | GS_WRITE);
+		low = gs_min(low, p[i].va);
+		high = gs_max(high, end);
+	}
+	if (!good || check_extent(c, low, high - low))
+		return find_bad_page(c, p, n);
+	c->job.npages += n;
+	c->job.nops += n;
+	return 0;
+}
+
 int tr_check_op(struct tr_check *c, const struct gs_op *op)
 {
 	static int (*const checks[])(struct tr_check *, const struct gs_op *) = {

@@ -36,6 +36,8 @@ void tr_check_fini(struct tr_check *c);
 
 /* 0, or -EINVAL and the reason in @c->why. */
 int tr_check_op(struct tr_check *c, const struct gs_op *op);
+/* The same for many page accesses. */
+int tr_check_pages(struct tr_check *c, const struct gs_page *p, u32 n);
 /* After the last operation: every id below ntensors was allocated.  The same result. */
 int tr_check_end(struct tr_check *c);
 /* Is @s a name: UTF-8 without control characters, not overlong? */

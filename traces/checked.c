@@ -59,6 +59,28 @@ static int checked_next(struct gs_source *src, struct gs_op *op)
 	return ret;
 }
 
+static int checked_pages(struct gs_source *src, struct gs_page *p, u32 max, u64 *first)
+{
+	struct checked *k = gs_container_of(src, struct checked, base);
+	u64 done;
+	int n;
+
+	if (k->err || !k->inner->ops->pages)
+		return k->err;
+	n = k->inner->ops->pages(k->inner, p, max, first);
+	if (n < 0)
+		k->err = n;
+	if (n <= 0 || *first + (u64)n <= k->seen)
+		return n;
+	done = k->seen > *first ? k->seen - *first : 0;
+	k->seen = *first + (u64)n;
+	if (!tr_check_pages(&k->check, p + done, (u32)((u64)n - done)))
+		return n;
+	gs_err("%s: operation %llu or after: %s", k->path, *first, k->check.why);
+	k->err = -EINVAL;
+	return k->err;
+}
+
 /* Until the mark of iteration @n has been checked. */
 static int read_up_to(struct checked *k, u32 n)
 {
@@ -99,6 +121,7 @@ static void checked_close(struct gs_source *src)
 static const struct gs_source_ops checked_ops = {
 	.name = "checked",
 	.next = checked_next,
+	.pages = checked_pages,
 	.seek = checked_seek,
 	.close = checked_close,
 };

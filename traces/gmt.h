@@ -201,6 +201,11 @@ void gmt_dec_free(struct gmt_dec *d);
 int gmt_dec_begin(struct gmt_dec *d, const u8 *raw, size_t n, u64 first, u64 nops);
 /* 1: @op filled (but for .where), 0: the frame has ended well, -EINVAL: it is nonsense. */
 int gmt_dec_next(struct gmt_dec *d, struct gs_op *op);
+/*
+ * Page accesses, where they come next: how many of them, at most @max; 0: ask
+ * gmt_dec_next(); -EINVAL.  *index is that of the first.
+ */
+int gmt_dec_pages(struct gmt_dec *d, struct gs_page *p, u32 max, u64 *index);
 /* What was wrong, after -EINVAL. */
 const char *gmt_dec_why(const struct gmt_dec *d);
 

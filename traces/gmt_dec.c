@@ -249,17 +249,10 @@ static int begin_pages(struct gmt_dec *d, struct tr_cur *c)
 	return 0;
 }
 
-static int get_page_kind(struct gmt_dec *d, struct gmt_page_kind *k)
+static int define_page_kind(struct gmt_dec *d, struct gmt_page_kind *k)
 {
 	struct tr_cur *c = &d->sec[GMT_PAGE_KIND];
-	u64 ref = tr_get(c);
 
-	if (ref) {
-		if (ref > d->nkinds)
-			return bad(d, "a kind of page access that was not defined");
-		*k = d->kinds[ref - 1];
-		return 0;
-	}
 	k->device = (u16)tr_get_below(c, 1 << 16);
 	k->access = tr_get_u8(c);
 	k->bytes = (u32)tr_get_below(c, 1ULL << 32);
@@ -268,30 +261,107 @@ static int get_page_kind(struct gmt_dec *d, struct gmt_page_kind *k)
 	return 0;
 }
 
+static int get_page_kind(struct gmt_dec *d, struct gmt_page_kind *k)
+{
+	u64 ref = tr_get(&d->sec[GMT_PAGE_KIND]);
+
+	if (!ref)
+		return define_page_kind(d, k);
+	if (ref > d->nkinds)
+		return bad(d, "a kind of page access that was not defined");
+	*k = d->kinds[ref - 1];
+	return 0;
+}
+
+static void get_addresses(struct gmt_dec *d, struct gs_page *p, u32 n)
+{
+	struct tr_cur c = d->sec[GMT_PAGE_VA];
+	u64 base = d->page_base;
+
+	if (d->page_flags & GMT_P_ABSOLUTE) {
+		for (u32 i = 0; i < n; i++)
+			p[i].va = (base + tr_get_mixed(&c)) << d->page_shift;
+	} else {
+		for (u32 i = 0; i < n; i++) {
+			base += tr_unzigzag(tr_get_mixed(&c));
+			p[i].va = base << d->page_shift;
+		}
+	}
+	d->page_base = base;
+	d->sec[GMT_PAGE_VA] = c;
+}
+
+static void get_times(struct gmt_dec *d, struct gs_page *p, u32 n)
+{
+	u64 unit = d->page_flags & GMT_P_NS ? 1000 : 1;
+
+	for (u32 i = 0; i < n; i++) {
+		d->page_when = tr_get_delta(&d->sec[GMT_PAGE_TIME], d->page_when);
+		p[i].when_ps = d->page_when * unit;
+	}
+}
+
+/* How many of the next references, at most @max, are like the first. */
+static u32 equal_kinds(const struct tr_cur *c, u32 max)
+{
+	u32 n = 1;
+
+	max = (u32)gs_min(max, tr_left(c));
+	while (n < max && c->p[n] == *c->p)
+		n++;
+	return n;
+}
+
+/* Fills all fields of @p but addresses and times. */
+static int get_kinds(struct gmt_dec *d, struct gs_page *p, u32 n)
+{
+	struct tr_cur *c = &d->sec[GMT_PAGE_KIND];
+
+	for (u32 i = 0; i < n;) {
+		bool known = tr_left(c) && *c->p && *c->p < 0x80;
+		u32 k = known ? equal_kinds(c, n - i) : 1;
+		struct gmt_page_kind kind = { 0 };
+		struct gs_page like;
+
+		if (get_page_kind(d, &kind))
+			return -EINVAL;
+		c->p += k - 1;
+		like = (struct gs_page){ .bytes = kind.bytes,
+					 .device = kind.device,
+					 .access = kind.access };
+		while (k--)
+			p[i++] = like;
+	}
+	return 0;
+}
+
+/* @n of the batch.  [n <= d->npages] */
+static int get_pages(struct gmt_dec *d, struct gs_page *p, u32 n)
+{
+	if (get_kinds(d, p, n))
+		return -EINVAL;
+	get_addresses(d, p, n);
+	if (d->page_flags & GMT_P_TIMED)
+		get_times(d, p, n);
+	if (d->sec[GMT_PAGE_VA].bad || d->sec[GMT_PAGE_TIME].bad || d->sec[GMT_PAGE_KIND].bad)
+		return bad(d, "fewer page accesses than announced");
+	d->npages -= n;
+	d->index += n;
+	return (int)n;
+}
+
 static int get_page(struct gmt_dec *d, struct gs_op *op)
 {
-	struct tr_cur *va = &d->sec[GMT_PAGE_VA];
-	struct gmt_page_kind k = { 0 };
-	u64 page;
+	struct gs_page p;
+	int ret = get_pages(d, &p, 1);
 
-	if (d->page_flags & GMT_P_ABSOLUTE)
-		page = d->page_base + tr_get(va);
-	else
-		page = d->page_base = tr_get_delta(va, d->page_base);
-	if (d->page_flags & GMT_P_TIMED)
-		d->page_when = tr_get_delta(&d->sec[GMT_PAGE_TIME], d->page_when);
-	if (get_page_kind(d, &k))
-		return -EINVAL;
-	if (va->bad || d->sec[GMT_PAGE_TIME].bad || d->sec[GMT_PAGE_KIND].bad)
-		return bad(d, "fewer page accesses than announced");
-	d->npages--;
 	op->type = GS_OP_PAGE;
-	op->device = k.device;
-	op->page.va = page << d->page_shift;
-	op->page.bytes = k.bytes;
-	op->page.access = k.access;
-	op->page.when_ps = d->page_when * (d->page_flags & GMT_P_NS ? 1000 : 1);
-	return 1;
+	op->device = p.device;
+	op->page.va = p.va;
+	op->page.bytes = p.bytes;
+	op->page.access = p.access;
+	op->page.when_ps = p.when_ps;
+	return ret;
 }
 
 /* ---- frames ----------------------------------------------------------- */
@@ -396,7 +466,17 @@ int gmt_dec_next(struct gmt_dec *d, struct gs_op *op)
 	if (ret)
 		return ret;
 	op->index = d->index;
-	ret = get_page(d, op);
-	d->index++;
-	return ret;
+	return get_page(d, op);
+}
+
+int gmt_dec_pages(struct gmt_dec *d, struct gs_page *p, u32 max, u64 *index)
+{
+	const struct tr_cur *recs = &d->sec[GMT_RECORDS];
+	struct gs_op op;
+	int ret = 0;
+
+	if (!d->npages && tr_left(recs) && *recs->p == GMT_PAGES)
+		ret = get_record(d, &op);
+	*index = d->index;
+	return ret ? ret : get_pages(d, p, gs_min(max, d->npages));
 }

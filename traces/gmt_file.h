@@ -59,6 +59,7 @@ int gmt_read_block(struct gmt *g, const struct gmt_block *b, u64 *hash);
 
 extern const struct gs_source_ops gmt_ops; /* in gmt_open.c */
 int gmt_next(struct gs_source *src, struct gs_op *op);
+int gmt_pages(struct gs_source *src, struct gs_page *p, u32 max, u64 *first);
 int gmt_seek(struct gs_source *src, u32 n);
 
 #endif

@@ -270,6 +270,7 @@ static void gmt_close(struct gs_source *src)
 const struct gs_source_ops gmt_ops = {
 	.name = "gmt",
 	.next = gmt_next,
+	.pages = gmt_pages,
 	.seek = gmt_seek,
 	.close = gmt_close,
 };

@@ -157,6 +157,19 @@ int gmt_next(struct gs_source *src, struct gs_op *op)
 	}
 }
 
+int gmt_pages(struct gs_source *src, struct gs_page *p, u32 max, u64 *first)
+{
+	struct gmt *g = gs_container_of(src, struct gmt, base);
+	int n;
+
+	if (g->err || g->held || g->cur == U32_MAX)
+		return g->err;
+	n = gmt_dec_pages(g->dec, p, max, first);
+	return n >= 0 ? n
+		      : gmt_damaged(g, g->frames[g->cur].offset, "frame %u: %s", g->cur,
+				    gmt_dec_why(g->dec));
+}
+
 /* The frame that holds operation @op. */
 static u32 frame_of(const struct gmt *g, u64 op)
 {

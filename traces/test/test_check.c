@@ -221,7 +221,12 @@ static int list_seek(struct gs_source *src, u32 n)
 
 static void list_close(struct gs_source *src) {}
 
-static const struct gs_source_ops list_ops = { "list", list_next, list_seek, list_close };
+static const struct gs_source_ops list_ops = {
+	.name = "list",
+	.next = list_next,
+	.seek = list_seek,
+	.close = list_close,
+};
 
 static void a_faulty_source_is_told_by_place(void **state)
 {
