@@ -310,6 +310,39 @@ static void touch(struct mm *m, struct mm_touch *t)
 		refuse(g, err);
 }
 
+#define AT_ONCE 32
+
+/* Accesses of one unit each, up to the first that is not: how many. */
+static u32 single_units(const struct gs_page *p, u32 n, u64 unit, u64 *access)
+{
+	u32 i;
+
+	n = (u32)gs_min(n, AT_ONCE);
+	for (i = 0; i < n && (p[i].va & (unit - 1)) + p[i].bytes <= unit; i++)
+		access[i] =
+			(p[i].va & ~(unit - 1)) | (p[i].access & GS_WRITE ? GM_ACCESS_WRITE : 0);
+	return i;
+}
+
+/* What is resident; a miss is a touch of its own. */
+static u32 pages(struct mm *m, const struct gs_page *p, u32 n)
+{
+	struct mm_gmem *g = gmem_of(m);
+	struct gm_ctx *ctx = g->ctx[p->device];
+	u64 access[AT_ONCE];
+	u32 asked, hits;
+
+	do {
+		/* min is told where it is in the trace before each */
+		asked = single_units(p + m->ahead, m->needs_future ? 1 : n - (u32)m->ahead,
+				     gm_core_unit(g->core), access);
+		hits = gm_dev_touch_each(ctx, access, asked);
+		m->ahead += hits;
+	} while (asked && hits == asked && m->ahead < n);
+	m->stats.touches += m->ahead;
+	return (u32)m->ahead;
+}
+
 static int cpu_go_on(struct mm_gmem *g)
 {
 	struct cpu_touch *c = &g->cpu;
@@ -514,6 +547,7 @@ const struct mm_ops mm_gmem = {
 	.add = add,
 	.kernel_end = kernel_end,
 	.touch = touch,
+	.pages = pages,
 	.cpu_touch = cpu_touch,
 	.advise = advise,
 	.unit = unit_of,

@@ -41,9 +41,14 @@ static struct mm_policy *policy_of(struct mm *m)
 
 /* ---- the evictor -------------------------------------------------------- */
 
-static bool is_here(const struct gm_mapping *m, u16 device)
+static struct gm_hnode *node_of(struct mm_policy *p, const struct gm_mapping *m)
 {
-	return m->flags & GM_MAP_LISTED && m->owner == device;
+	return &p->nodes[m->owner];
+}
+
+static bool is_here(const struct gm_mapping *m, const struct gm_hnode *n)
+{
+	return m->flags & GM_MAP_LISTED && m->owner == (s16)gm_dev_id(n->dev);
 }
 
 static void leave(struct gm_mapping *m, struct gm_hnode *n)
@@ -53,15 +58,13 @@ static void leave(struct gm_mapping *m, struct gm_hnode *n)
 	m->flags = 0;
 }
 
-/* @m comes to @device, from wherever it is; somebody leaves where it is full. */
-static void bring(struct mm_policy *p, struct gm_mapping *m, u16 device)
+/* @m comes to @n, from wherever it is; somebody leaves where it is full. */
+static void bring(struct mm_policy *p, struct gm_hnode *n, struct gm_mapping *m)
 {
-	struct gm_hnode *n = &p->nodes[device];
-
 	p->mm.stats.misses++;
 	p->mm.stats.faults++;
 	if (m->flags & GM_MAP_LISTED)
-		leave(m, &p->nodes[m->owner]);
+		leave(m, node_of(p, m));
 	if (n->evict->expect)
 		n->evict->expect(n, m);
 	if (n->nr_listed == n->nr_frames) {
@@ -69,18 +72,17 @@ static void bring(struct mm_policy *p, struct gm_mapping *m, u16 device)
 		p->mm.stats.evictions++;
 	}
 	m->flags = GM_MAP_LISTED;
-	m->owner = (s16)device;
+	m->owner = (s16)gm_dev_id(n->dev);
 	n->evict->insert(n, m);
 	n->nr_listed++;
 }
 
 /* Whether it was missing. */
-static bool use(struct mm_policy *p, struct gm_mapping *m, u16 device)
+static bool use(struct mm_policy *p, struct gm_hnode *n, struct gm_mapping *m)
 {
-	struct gm_hnode *n = &p->nodes[device];
-
-	if (!is_here(m, device)) {
-		bring(p, m, device);
+	p->mm.ahead++;
+	if (!is_here(m, n)) {
+		bring(p, n, m);
 		return true;
 	}
 	if (n->evict->touch)
@@ -101,21 +103,46 @@ static void note_hbm(struct mm_policy *p)
 
 /* ---- page accesses ------------------------------------------------------ */
 
-/* Units of an access, used one after the other. */
-static void use_page(struct mm_policy *p, const struct gs_page *a)
-{
-	u64 unit = p->mm.common->unit, va = a->va & ~(unit - 1);
+#define AT_ONCE 32 /* enough to hide the way to memory */
 
-	for (; va < a->va + a->bytes; va += unit)
-		use(p, gm_as_find(p->as, va), a->device);
+/* All units of an access but the first. */
+static void use_rest(struct mm_policy *p, struct gm_hnode *n, const struct gs_page *a)
+{
+	u64 unit = p->mm.common->unit, va = a->va & ~(unit - 1), end = a->va + a->bytes;
+
+	while ((va += unit) < end)
+		use(p, n, gm_as_find(p->as, va));
 }
 
+static void use_pages(struct mm_policy *p, struct gm_hnode *n, const struct gs_page *a, u32 k,
+		      struct gm_mapping **first)
+{
+	u64 unit = p->mm.common->unit;
+
+	for (u32 i = 0; i < k; i++) {
+		use(p, n, first[i]);
+		if (unlikely((a[i].va & (unit - 1)) + a[i].bytes > unit))
+			use_rest(p, n, &a[i]);
+	}
+}
+
+/* While some are used, the next are on their way from memory. */
 static u32 pages(struct mm *m, const struct gs_page *a, u32 n)
 {
 	struct mm_policy *p = policy_of(m);
+	struct gm_hnode *node = &p->nodes[a->device];
+	struct gm_mapping *units[2][AT_ONCE];
+	u32 k = (u32)gs_min(n, AT_ONCE), more;
 
-	for (u32 i = 0; i < n; i++)
-		use_page(p, &a[i]);
+	gm_as_gather(p->as, &a->va, sizeof(*a), k, units[0]);
+	for (u32 i = 0, turn = 0; i < n; i += k, k = more, turn ^= 1) {
+		if (node->evict->relinks)
+			gm_gather_links(units[turn], k);
+		more = (u32)gs_min(n - i - k, AT_ONCE);
+		gm_as_gather(p->as, &a[i + k].va, sizeof(*a), more, units[turn ^ 1]);
+		use_pages(p, node, &a[i], k, units[turn]);
+	}
+	m->stats.touches += m->ahead;
 	note_hbm(p);
 	return n;
 }
@@ -143,11 +170,12 @@ static void touch(struct mm *m, struct mm_touch *t)
 {
 	struct mm_policy *p = policy_of(m);
 	u64 unit = m->common->unit, va = t->va & ~(unit - 1), end = t->va + t->bytes;
-	struct gm_mapping *u = gm_as_find(p->as, va);
+	bool missing = use(p, &p->nodes[t->device], gm_as_find(p->as, va));
 
-	t->kind = is_here(u, t->device) ? MM_HIT : MM_MISS;
+	m->ahead = 0;
+	t->kind = missing ? MM_MISS : MM_HIT;
 	t->covered = gs_min(va + unit, end) - t->va;
-	if (!use(p, u, t->device))
+	if (!missing)
 		return;
 	m->stats.misses--; /* the caller counts it */
 	t->units = 1;

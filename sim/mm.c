@@ -142,6 +142,16 @@ void mm_touch(struct mm *m, struct mm_touch *t)
 	note_peak(m);
 }
 
+u32 mm_pages(struct mm *m, const struct gs_page *p, u32 n)
+{
+	u32 done = n && m->ops->pages ? m->ops->pages(m, p, n) : 0;
+
+	gs_assert(done <= n);
+	m->ahead = 0;
+	note_peak(m);
+	return done;
+}
+
 int mm_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d)
 {
 	int err;

@@ -108,8 +108,8 @@ struct mm_ops {
 	void (*touch)(struct mm *m, struct mm_touch *t);
 	/*
 	 * Page accesses of one device, one after the other and in no time, up to
-	 * the first that has to wait: how many had not to.  Misses among them
-	 * are counted here.  NULL: each is a touch.
+	 * the first that has to wait: how many had not to.  The slot counts
+	 * touches and misses itself, and keeps m->ahead.  NULL: each is a touch.
 	 */
 	u32 (*pages)(struct mm *m, const struct gs_page *p, u32 n);
 	/*
@@ -140,6 +140,7 @@ struct mm {
 	 * on @device after now, by the trace; ~0 never. */
 	u64 (*next_use)(void *arg, u16 device, u64 va);
 	void *next_use_arg;
+	u64 ahead; /* units used in the pages() call in progress; 0 outside */
 };
 
 /* `manager.*`: the keys that stay. */
@@ -157,6 +158,8 @@ void mm_remove(struct mm *m, u64 va, u64 bytes);
 void mm_kernel_begin(struct mm *m, u16 device, u64 seq);
 void mm_kernel_end(struct mm *m, u16 device, u64 seq);
 void mm_touch(struct mm *m, struct mm_touch *t);
+/* How many of @n page accesses of one device have not to wait. */
+u32 mm_pages(struct mm *m, const struct gs_page *p, u32 n);
 int mm_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d);
 int mm_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d);
 u64 mm_unit(const struct mm *m);

@@ -78,6 +78,7 @@ static int pass(struct replay *r)
 	streams_init(r);
 	if (r->a->workload->layout == GS_LAYOUT_CACHING && !r->job->npages)
 		r->layout = gs_layout_new(r->a->ndevices, new_segment, r);
+	pages_init(r);
 	err = job_init(r);
 	if (!err) {
 		streams_poll(r);
@@ -89,6 +90,9 @@ static int pass(struct replay *r)
 			gs_assert(!r->streams[i].count);
 		book_finish(r);
 	}
+	if (r->seen && !err)
+		r->footprint = pages_footprint(r);
+	pages_fini(r);
 	gs_layout_free(r->layout);
 	job_fini(r);
 	streams_fini(r);
@@ -118,7 +122,7 @@ static int dry_pass(const struct gs_replay_args *a, u64 unit, bool future, struc
 	err = pass(&r);
 	if (!err) {
 		gs_extents_settle(d->extents);
-		d->footprint = gs_extents_bytes(d->extents);
+		d->footprint = r.footprint ? r.footprint : gs_extents_bytes(d->extents);
 		d->niterations = res.niterations;
 		d->iterations = gs_calloc(res.niterations, sizeof(*d->iterations));
 		for (u32 i = 0; i < res.niterations; i++)
@@ -142,7 +146,7 @@ static u64 next_use(void *arg, u16 device, u64 va)
 {
 	struct replay *r = arg;
 
-	return gs_future_next(r->future, device, va, r->unit_touches);
+	return gs_future_next(r->future, device, va, r->unit_touches + r->mm->ahead);
 }
 
 /* Recorded addresses: all ranges exist from the start. */
@@ -174,15 +178,33 @@ static void totals(const struct gs_replay_args *a, const struct dry *d, struct g
 	res->hbm_peak_bytes = a->mm->stats.hbm_peak_bytes;
 }
 
+/* Nothing to find out before: ranges are known, and the real pass tells the rest. */
+static void dry_skip(struct replay *r, struct dry *d)
+{
+	const struct gs_job *job = &r->a->source->job;
+	u32 n = gs_max(r->a->workload->iterations ? r->a->workload->iterations : job->niterations,
+		       1);
+
+	d->extents = gs_extents_new(r->unit);
+	gs_extents_add(d->extents, job->va_low, job->va_high - job->va_low);
+	gs_extents_settle(d->extents);
+	d->iterations = gs_calloc(n, sizeof(*d->iterations));
+	r->page_ideal = d->iterations;
+}
+
 int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 {
 	u64 unit = mm_unit(a->mm);
 	struct replay r = { .a = a, .res = res, .unit = unit, .mm = a->mm, .sim = a->sim };
 	struct dry d = { 0 };
-	int err;
+	int err = 0;
 
 	memset(res, 0, sizeof(*res));
-	err = dry_pass(a, unit, a->mm->needs_future, &d);
+	r.job = &a->source->job;
+	if (pages_dense(&r) && !a->mm->needs_future)
+		dry_skip(&r, &d);
+	else
+		err = dry_pass(a, unit, a->mm->needs_future, &d);
 	if (err)
 		goto out;
 	r.future = d.future;
@@ -192,6 +214,8 @@ int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 	if (!err)
 		err = pass(&r);
 	a->mm->next_use = NULL;
+	if (r.footprint)
+		d.footprint = r.footprint;
 	if (!err)
 		totals(a, &d, res);
 out:

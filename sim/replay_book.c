@@ -112,6 +112,13 @@ void book_kernel(struct replay *r, const struct item *it)
 		sample(r);
 }
 
+void book_pages(struct replay *r, struct stream *s, const struct item *it)
+{
+	book_kernel(r, it);
+	r->res->kernels[it->row].calls += it->npages - 1;
+	s->page_work += it->duration;
+}
+
 void book_misses(struct replay *r, const struct item *it, u32 tensor, u64 units)
 {
 	r->res->kernels[it->row].faults += units;
@@ -168,6 +175,12 @@ void book_iteration(struct replay *r, u32 begins)
 		i->time_ps = now - r->iter_start;
 		if (r->mm)
 			i->mm = difference(r->mm->stats, &r->iter_mm);
+	}
+	for (u32 s = 0; s < r->nstreams; s++) {
+		if (i && r->page_ideal)
+			r->page_ideal[r->iteration] =
+				gs_max(r->page_ideal[r->iteration], r->streams[s].page_work);
+		r->streams[s].page_work = 0;
 	}
 	r->iteration = begins;
 	r->iter_start = now;

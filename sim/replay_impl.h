@@ -6,6 +6,7 @@
  *   replay_job.c    operations -> tensors and stream queues; iterations repeat
  *   replay_stream.c queues -> kernels, dependencies, barriers
  *   replay_kernel.c one running kernel against the manager
+ *   replay_pages.c  page accesses against the manager
  *   replay_book.c   who stalled where: rows of the result
  *   layout.c        addresses        future.c  next uses, for min
  */
@@ -41,7 +42,10 @@ struct tensor {
 };
 
 /* What stands in a stream's queue. */
-enum item_type { ITEM_KERNEL, ITEM_HOST, ITEM_ADVICE, ITEM_BARRIER };
+enum item_type { ITEM_KERNEL, ITEM_PAGES, ITEM_HOST, ITEM_ADVICE, ITEM_BARRIER };
+
+/* Page accesses in one item: few enough for the processor's first cache. */
+#define PAGES_AT_ONCE 512
 
 struct operand { /* a touch with its address resolved at dispatch */
 	u64 va, bytes, stride;
@@ -62,6 +66,9 @@ struct item {
 	gs_time duration;
 	u32 noperands, cap_operands;
 	struct operand *operands;
+	bool timed; /* some of the page accesses have a time */
+	u32 npages;
+	struct gs_page *pages; /* PAGES_AT_ONCE of them, or NULL */
 	u32 ndeps, cap_deps;
 	struct dep *deps;
 };
@@ -71,12 +78,13 @@ struct kernel_run { /* the kernel that a stream runs now */
 	struct mm_wait wait;
 	gs_time start; /* moved forward by each stall */
 	gs_time stalled_at;
-	u32 operand; /* being touched */
+	u32 operand; /* being touched; of pages: the access */
 	u64 at;	     /* bytes of it done */
 	u64 done_weight, total_weight;
 	u32 outstanding; /* units */
 	u32 last_tensor; /* of the last miss */
 	bool stalled, ending;
+	bool gone; /* pages: the time before the access is in start */
 	u64 perm_key;
 };
 
@@ -91,6 +99,8 @@ struct stream {
 	u32 kernels_queued;
 	bool busy; /* the head item is under way */
 	struct kernel_run run;
+	u64 page_when;	   /* recorded time of the last page access */
+	gs_time page_work; /* recorded between those of this iteration */
 	struct mm_done host_done;
 };
 
@@ -131,6 +141,14 @@ struct replay {
 	gs_time sample_step, next_sample;
 	gs_time stall_total;
 
+	/* replay_pages.c */
+	u32 unit_shift;
+	u64 *seen; /* bit a unit, NULL: not dense */
+	u64 seen_first, seen_units;
+	u64 footprint; /* after the pass, where dense */
+	struct gs_page *page_buf;
+	gs_time *page_ideal; /* by iteration; NULL: the dry pass told */
+
 	/* dry pass only */
 	struct gs_extents *extents;
 	struct gs_future *future; /* also read by the real pass */
@@ -142,6 +160,8 @@ int job_init(struct replay *r);
 void job_fini(struct replay *r);
 /* Read operations until the streams have enough to do; did any come? */
 bool job_dispatch(struct replay *r);
+/* Remember @err, read no more; false. */
+bool job_fail(struct replay *r, int err);
 
 /* replay_stream.c */
 int streams_init(struct replay *r);
@@ -165,14 +185,29 @@ static inline struct item *stream_at(struct stream *s, u32 i)
 	return &s->ring[(s->head + i) & (s->cap - 1)];
 }
 
+/* Move the clock to @when, or come back to run.ev then.  True: it is @when now. */
+bool stream_reach(struct stream *s, gs_time when);
+
 /* replay_kernel.c */
 void kernel_start(struct stream *s);
+
+/* replay_pages.c */
+bool pages_only(const struct gs_job *job);
+bool pages_dense(const struct replay *r);
+void pages_init(struct replay *r);
+void pages_fini(struct replay *r);
+/* Bytes of all units seen.  [dense] */
+u64 pages_footprint(const struct replay *r);
+/* @op, and what page accesses follow it in the trace, into their queues. */
+bool pages_dispatch(struct replay *r, const struct gs_op *op);
+void pages_start(struct stream *s);
 
 /* replay_book.c */
 void book_init(struct replay *r);
 void book_fini(struct replay *r);
 u32 book_row(struct replay *r, const char *name, u8 opclass, u8 phase);
 void book_kernel(struct replay *r, const struct item *it);
+void book_pages(struct replay *r, struct stream *s, const struct item *it);
 void book_misses(struct replay *r, const struct item *it, u32 tensor, u64 units);
 /* Dry pass: every unit of @o is used, in order. */
 void book_uses(struct replay *r, const struct item *it, const struct operand *o);

@@ -55,7 +55,7 @@ void job_fini(struct replay *r)
 	free(r->live_at_loop);
 }
 
-static bool fail(struct replay *r, int err)
+bool job_fail(struct replay *r, int err)
 {
 	r->err = err;
 	r->source_ended = true;
@@ -134,7 +134,7 @@ static bool on_alloc(struct replay *r, const struct gs_op *op)
 	t->device = op->device;
 	err = place(r, t);
 	if (err)
-		return fail(r, err);
+		return job_fail(r, err);
 	t->alive = true;
 	/* what exists before the first iteration was written by the host */
 	if (!r->passes && t->bytes)
@@ -166,7 +166,7 @@ static bool dead(struct replay *r, const struct gs_op *op, u32 tensor)
 	gs_err("%s: record %llu uses tensor %u, which died in the pass before: the last "
 	       "iteration does not repeat; replay at most %u iterations",
 	       r->job->name, op->index, tensor, r->job->niterations);
-	return fail(r, -EINVAL);
+	return job_fail(r, -EINVAL);
 }
 
 static void add_operand(struct item *it, const struct operand *o)
@@ -232,22 +232,6 @@ static bool on_advice(struct replay *r, const struct gs_op *op)
 	it->va = t->block.va + op->advice.off;
 	it->bytes = op->advice.bytes;
 	order(r, s, it, t, GS_WRITE);
-	return true;
-}
-
-/* One access without a kernel: a kernel of no duration with one operand. */
-static bool on_page(struct replay *r, const struct gs_op *op)
-{
-	struct item *it = stream_push(stream_of(r, op->device, 0), ITEM_KERNEL);
-
-	it->row = book_row(r, "page", GS_OTHER_CLASS, GS_OTHER_PHASE);
-	add_operand(it, &(struct operand){ .va = op->page.va,
-					   .bytes = gs_max(op->page.bytes, 1),
-					   .tensor = ~0U,
-					   .weight = 1,
-					   .access = op->page.access });
-	if (r->extents)
-		gs_extents_add(r->extents, op->page.va, gs_max(op->page.bytes, 1));
 	return true;
 }
 
@@ -357,7 +341,7 @@ static bool on_eof(struct replay *r)
 	pair_up(r);
 	int err = gs_source_seek(r->source, n ? n - 1 : GS_REWIND);
 
-	return err ? fail(r, err) : true;
+	return err ? job_fail(r, err) : true;
 }
 
 static bool dispatch(struct replay *r, const struct gs_op *op)
@@ -377,7 +361,7 @@ static bool dispatch(struct replay *r, const struct gs_op *op)
 	case GS_OP_MARK:
 		return on_mark(r, op);
 	default:
-		return on_page(r, op);
+		return pages_dispatch(r, op);
 	}
 }
 
@@ -398,7 +382,7 @@ bool job_dispatch(struct replay *r)
 		int got = gs_source_next(r->source, &op);
 
 		if (got < 0)
-			return fail(r, got);
+			return job_fail(r, got);
 		if (!(got ? dispatch(r, &op) : on_eof(r)))
 			return false;
 		any = true;

@@ -165,21 +165,6 @@ static void resolved(struct mm_wait *w, u32 units, const gs_time end[MM_NR_PHASE
 	gs_at(r->sim, &run->ev, now);
 }
 
-/* Move the clock to @when, or come back then.  True: it is @when now. */
-static bool reach(struct stream *s, gs_time when)
-{
-	struct gs_sim *sim = s->r->sim;
-
-	if (when <= gs_now(sim))
-		return true;
-	if (when < gs_next_time(sim)) {
-		gs_advance(sim, when);
-		return true;
-	}
-	gs_at(sim, &s->run.ev, when);
-	return false;
-}
-
 static void answered(struct stream *s, struct item *it, const struct mm_touch *t)
 {
 	struct kernel_run *run = &s->run;
@@ -227,7 +212,7 @@ static bool touch_on(struct stream *s)
 		}
 		if (run->operand == it->noperands)
 			return true;
-		if (!reach(s, due(run, it)))
+		if (!stream_reach(s, due(run, it)))
 			return false;
 		question(run, it, ask_until(r, run, it), r->unit, &t);
 		t.access = it->operands[run->operand].access;
@@ -246,7 +231,7 @@ static void step(struct gs_sim *sim, struct gs_event *ev)
 	(void)sim;
 	if (s->r->mm && !touch_on(s))
 		return;
-	if (!reach(s, run->start + it->duration))
+	if (!stream_reach(s, run->start + it->duration))
 		return;
 	if (run->outstanding) {
 		run->ending = true;

@@ -48,6 +48,7 @@ void streams_fini(struct replay *r)
 		for (u32 k = 0; k < r->streams[i].cap; k++) {
 			free(r->streams[i].ring[k].operands);
 			free(r->streams[i].ring[k].deps);
+			free(r->streams[i].ring[k].pages);
 		}
 		free(r->streams[i].ring);
 	}
@@ -91,9 +92,10 @@ struct item *stream_push(struct stream *s, u8 type)
 			     .seq = s->next_seq++,
 			     .operands = keep.operands,
 			     .cap_operands = keep.cap_operands,
+			     .pages = keep.pages,
 			     .deps = keep.deps,
 			     .cap_deps = keep.cap_deps };
-	s->kernels_queued += type == ITEM_KERNEL;
+	s->kernels_queued += type <= ITEM_PAGES;
 	return it;
 }
 
@@ -117,7 +119,7 @@ static void pop(struct stream *s)
 	struct item *it = stream_head(s);
 
 	s->done_seq = it->seq;
-	s->kernels_queued -= it->type == ITEM_KERNEL;
+	s->kernels_queued -= it->type <= ITEM_PAGES;
 	s->head = (s->head + 1) & (s->cap - 1);
 	s->count--;
 	s->busy = false;
@@ -127,6 +129,20 @@ void stream_finish(struct stream *s)
 {
 	pop(s);
 	streams_poll(s->r);
+}
+
+bool stream_reach(struct stream *s, gs_time when)
+{
+	struct gs_sim *sim = s->r->sim;
+
+	if (when <= gs_now(sim))
+		return true;
+	if (when < gs_next_time(sim)) {
+		gs_advance(sim, when);
+		return true;
+	}
+	gs_at(sim, &s->run.ev, when);
+	return false;
 }
 
 static bool may_start(struct replay *r, const struct item *it)
@@ -199,6 +215,9 @@ static bool try_start(struct replay *r, struct stream *s)
 	switch (it->type) {
 	case ITEM_KERNEL:
 		kernel_start(s);
+		break;
+	case ITEM_PAGES:
+		pages_start(s);
 		break;
 	case ITEM_HOST:
 		start_host(s);
