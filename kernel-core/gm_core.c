@@ -122,6 +122,16 @@ struct gm_dev *gm_dev_create(struct gm_core *core, u64 frames)
 	return dev;
 }
 
+bool gm_op_answer(struct gm_core *core, struct gm_op *op, u64 ticket, int err)
+{
+	if (!ticket || op->ticket != ticket) {
+		core->stats.msg_stale++;
+		return false;
+	}
+	gm_op_done(op, err);
+	return true;
+}
+
 const struct gm_stats *gm_core_stats(const struct gm_core *core)
 {
 	return &core->stats;

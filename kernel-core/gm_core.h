@@ -83,6 +83,7 @@ struct gm_op {
 	u64 va, bytes;
 	u64 frame;				 /* host frame cookie (HOST_ALLOC: answer) */
 	u64 delay;				 /* GM_OP_TIMER, in ticks of clock() */
+	u64 ticket;				 /* of this request alone; 0: answered */
 	void (*done)(struct gm_op *op, int err); /* the core's */
 	u64 host[8];				 /* the host's: its event or work item */
 };
@@ -119,8 +120,17 @@ void gm_op_unit(const struct gm_op *op, u32 i, struct gm_op_unit *out);
 /* The host reports the end of @op: 0 or -errno (-EIO, -ENOMEM, -ETIMEDOUT). */
 static inline void gm_op_done(struct gm_op *op, int err)
 {
+	op->ticket = 0;
 	op->done(op, err);
 }
+
+/*
+ * The same for a host whose messages get lost, come late or come twice: who
+ * gives up waiting answers -ETIMEDOUT, and whatever arrives after that bears a
+ * ticket (op->ticket as it was at submit) that nobody waits for any more.  It is
+ * counted and changes nothing: false.  @op may be looked at until @core is freed.
+ */
+bool gm_op_answer(struct gm_core *core, struct gm_op *op, u64 ticket, int err);
 
 /* ---- waiting ---------------------------------------------------------- */
 
@@ -193,6 +203,12 @@ void gm_core_free(struct gm_core *core); /* [no operation in flight] */
 struct gm_dev *gm_dev_create(struct gm_core *core, u64 frames);
 struct gm_as *gm_as_create(struct gm_core *core);
 void gm_as_destroy(struct gm_as *as); /* [nothing in flight] */
+/*
+ * Nothing is mapped and nothing is in progress, neither what was asked for nor
+ * what a policy began: @as can be destroyed.  A host that cannot tell by itself
+ * unmaps everything and looks again after each answer.
+ */
+bool gm_as_is_idle(const struct gm_as *as);
 /*
  * -EOPNOTSUPP for a second device under a variant without multi_device
  * (gmem-23.09 loses or strands pages there, gmem-olk66 drops the first

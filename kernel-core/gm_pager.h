@@ -122,6 +122,7 @@ struct gm_core {
 	u32 unit_shift;
 	u64 random;
 	u32 evictions; /* done so far, modulo 2^32, never 0 */
+	u64 tickets;   /* given to operations so far */
 	struct gm_dev *devs[GM_MAX_DEVICES];
 	u32 nr_devs;
 	struct list_head spaces;

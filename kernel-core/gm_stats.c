@@ -80,6 +80,7 @@ const struct gm_stat gm_stat_rows[] = {
 	MSG(RESPONSE, "response"),
 	N(msg_failed, "messages lost or late"),
 	G(msg_owed, "requests not answered yet"),
+	N(msg_stale, "answers discarded: late, or given twice"),
 	N(batches, "groups of several units moved together"),
 	N(batched, "units in them"),
 	N(moves, "moves begun, units"),

@@ -30,7 +30,7 @@ struct gm_stats {
 	u64 hints;
 	/* messages by type, as enum gm_msg */
 	u64 msg[GM_NR_MSGS];
-	u64 msg_failed, msg_owed;
+	u64 msg_failed, msg_owed, msg_stale;
 	u64 batches, batched;
 	/* moves */
 	u64 moves, moves_undone, late_errors, txns_in_use;

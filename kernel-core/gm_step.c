@@ -191,6 +191,7 @@ void gm_step_submit(struct gm_txn *t, const struct gm_step *s, u8 type, u32 unit
 	op->bytes = (u64)units << core->unit_shift;
 	op->frame = t->m->flags & GM_MAP_HOSTED ? t->m->host_frame : 0;
 	op->delay = 0;
+	op->ticket = ++core->tickets;
 	op->done = op_done;
 	t->op_err = 0;
 	t->leader->pending++;

@@ -34,6 +34,7 @@ struct gm_work *gm_work_new(struct gm_as *as, u8 kind, u64 va, u64 end)
 	INIT_LIST_HEAD(&w->link);
 	INIT_LIST_HEAD(&w->dying);
 	INIT_LIST_HEAD(&w->as_link);
+	as->nr_works++;
 	w->core = core;
 	w->as = as;
 	w->kind = kind;
@@ -44,6 +45,7 @@ struct gm_work *gm_work_new(struct gm_as *as, u8 kind, u64 va, u64 end)
 
 void gm_work_free(struct gm_work *w)
 {
+	w->as->nr_works--;
 	list_add(&w->link, &w->core->works_free);
 }
 
@@ -165,6 +167,7 @@ void gm_work_tell(struct gm_work *w, u8 msg, struct gm_dev *dev)
 	op->bytes = w->core->unit;
 	op->frame = 0;
 	op->delay = 0;
+	op->ticket = ++w->core->tickets;
 	op->done = told;
 	w->core->stats.msg[msg]++;
 	w->core->ops->submit(w->core->host, op);

@@ -583,6 +583,33 @@ static void without_victims_a_fault_fails(void **state)
 	tear_down();
 }
 
+/* Late, or given twice: nobody waits for it, whatever the operation does by now (I16). */
+static void stale_answers_change_nothing(void **state)
+{
+	struct gm_op *op;
+	struct wait t;
+	u64 ticket;
+
+	set_up("gmem-23.09", 4, 8);
+	gm_dev_fault(ctx[0], 0, true, &fresh(&t)->w);
+	op = H.op[H.head++ % OPS];
+	ticket = op->ticket;
+	assert_true(gm_op_answer(core, op, ticket, 0));
+	assert_false(gm_op_answer(core, op, ticket, 0)); /* it is another request now */
+	settle();
+	assert_int_equal(t.err, 0);
+	assert_false(gm_op_answer(core, op, ticket, 0)); /* or none */
+	gm_dev_fault(ctx[0], UNIT, true, &fresh(&t)->w);
+	op = H.op[H.head++ % OPS];
+	ticket = op->ticket;
+	assert_true(gm_op_answer(core, op, ticket, -ETIMEDOUT));
+	assert_int_equal(t.err, -ETIMEDOUT);
+	assert_false(gm_op_answer(core, op, ticket, 0));
+	assert_int_equal(unit_at(1)->state, GM_NOMAP);
+	assert_int_equal(stat("msg_stale"), 3);
+	tear_down();
+}
+
 /* ---- several at once -------------------------------------------------- */
 
 static void faults_on_one_unit_move_it_once(void **state)
@@ -801,6 +828,21 @@ static void munmap_waits_and_mmap_does_not(void **state)
 	tear_down();
 }
 
+static void a_space_is_idle_when_all_has_gone(void **state)
+{
+	struct wait t;
+
+	set_up("gmem+", 8, 8);
+	assert_false(gm_as_is_idle(as));
+	assert_int_equal(gm_advise(as, 0, 0, 8 * UNIT, GM_ADVISE_PREFETCH, NULL), 0);
+	assert_int_equal(gm_munmap(as, 0, 8 * UNIT, &fresh(&t)->w), -EINPROGRESS);
+	while (!gm_as_is_idle(as))
+		assert_true(answer_one());
+	assert_int_equal(t.woken, 1);
+	assert_false(answer_one());
+	tear_down();
+}
+
 static void bad_arguments_leave_no_trace(void **state)
 {
 	struct gm_setup bad = { .params = &params, .variant = "gmem-1", .unit = UNIT };
@@ -898,6 +940,7 @@ int main(void)
 		cmocka_unit_test(failures_lose_nothing),
 		cmocka_unit_test(a_veto_strands_or_puts_back),
 		cmocka_unit_test(without_victims_a_fault_fails),
+		cmocka_unit_test(stale_answers_change_nothing),
 		cmocka_unit_test(faults_on_one_unit_move_it_once),
 		cmocka_unit_test(phases_tell_where_time_went),
 		cmocka_unit_test(batches_share_messages_and_copies),
@@ -907,6 +950,7 @@ int main(void)
 		cmocka_unit_test(full_devices_swap_units),
 		cmocka_unit_test(detach_brings_everything_home),
 		cmocka_unit_test(munmap_waits_and_mmap_does_not),
+		cmocka_unit_test(a_space_is_idle_when_all_has_gone),
 		cmocka_unit_test(bad_arguments_leave_no_trace),
 		cmocka_unit_test(each_allocation_may_fail),
 		cmocka_unit_test(parameters_are_as_documented),
