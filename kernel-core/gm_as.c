@@ -57,6 +57,11 @@ void gm_as_destroy(struct gm_as *as)
 	kfree(as);
 }
 
+bool gm_as_is_idle(const struct gm_as *as)
+{
+	return !as->nr_ranges && !as->nr_works;
+}
+
 struct gm_ctx *gm_as_attach(struct gm_as *as, struct gm_dev *dev)
 {
 	struct gm_core *core = as->core;

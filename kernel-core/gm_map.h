@@ -91,6 +91,7 @@ struct gm_as {
 	u64 nr_ranges, max_ranges;
 	struct gm_range *last; /* found by the last lookup */
 	struct list_head ctxs;
+	u64 nr_works;		 /* advice, munmaps and wishes of prefetchers */
 	struct list_head dying;	 /* munmaps in progress, gm_work.as_link */
 	struct list_head parked; /* moves of units where a dying range was */
 };
