@@ -108,12 +108,14 @@ struct gm_host_ops {
 
 /*
  * The @i-th unit that @op covers (the op tells the first one): its host frame,
- * its frame on the device it leaves or comes to.  For ops on units, not for
- * messages.  O(i).
+ * its frame on the device it leaves or comes to.  A DEV_MAP for @owner undoes an
+ * unmap of @from_frame.  For ops on units, not for messages; good until the op
+ * is answered.  O(i).
  */
 struct gm_op_unit {
 	u64 va, host_frame;
 	u32 from_frame, to_frame; /* ~0U where there is none */
+	s16 owner;		  /* of from_frame, else GM_HOST_NODE */
 };
 void gm_op_unit(const struct gm_op *op, u32 i, struct gm_op_unit *out);
 

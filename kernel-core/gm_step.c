@@ -250,6 +250,7 @@ void gm_op_unit(const struct gm_op *op, u32 i, struct gm_op_unit *out)
 	while (i--)
 		t = list_next_entry(t, link);
 	leaves = t->m->owner != GM_HOST_NODE;
+	out->owner = t->m->owner;
 	out->va = t->va;
 	out->host_frame = t->m->flags & GM_MAP_HOSTED ? t->m->host_frame : 0;
 	out->from_frame = leaves ? t->m->frame : NO_FRAME;

@@ -194,6 +194,9 @@ static void do_unit(struct world *w, struct gm_op *op, const struct gm_op_unit *
 		break;
 	case GM_OP_DEV_MAP:
 		CHECK(!w->dev_map[!op->to][i], "unit %u mapped on two devices (I4)", i);
+		CHECK(*content(w, op->to, 0, op->to == u->owner ? u->from_frame : u->to_frame) !=
+			      RUBBISH,
+		      "unit %u mapped without content", i);
 		w->dev_map[op->to][i] = !err;
 		break;
 	case GM_OP_DEV_UNMAP:
