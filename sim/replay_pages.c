@@ -41,8 +41,6 @@ void pages_init(struct replay *r)
 {
 	u64 first = r->job->va_low / r->unit, last = (r->job->va_high - 1) / r->unit;
 
-	if (!r->job->npages)
-		return;
 	gs_assert(!(r->unit & (r->unit - 1)));
 	r->unit_shift = (u32)__builtin_ctzll(r->unit);
 	if (!pages_dense(r))

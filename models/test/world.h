@@ -93,13 +93,12 @@ static inline void world_init(struct world *w, const char *type, u64 hbm_units)
 /* Time of one unit on the link. */
 #define COPY (1 * GS_US + gs_muldiv_up(UNIT, GS_S, 20000000000ULL))
 
-/* Replay @ops; the result is w->res. */
-static inline int world_run(struct world *w, const struct gs_op *ops, size_t n)
+/* Replay @src; the result is w->res. */
+static inline int world_replay(struct world *w, struct gs_source *src)
 {
-	struct fake_job job = fake_job(ops, n);
 	const struct mm_ops *mm = mm_find(w->common.type);
 	struct gs_replay_args a = {
-		.source = &job.src,
+		.source = src,
 		.workload = &w->workload,
 		.cfg = &w->cfg,
 		.ndevices = w->machine.device.count,
@@ -110,12 +109,20 @@ static inline int world_run(struct world *w, const struct gs_op *ops, size_t n)
 
 	assert_int_equal(hw_machine_init(&w->machine, NULL), 0);
 	w->sim = a.sim = gs_sim_new(1);
-	w->mm = a.mm = mm_create(mm, w->sim, &w->machine, &job.src.job, &w->common, w->params);
+	w->mm = a.mm = mm_create(mm, w->sim, &w->machine, &src->job, &w->common, w->params);
 	assert_non_null(w->mm);
 	err = gs_replay(&a, &w->res);
 	if (!err && mm->check)
 		assert_int_equal(mm->check(w->mm), 0);
 	return err;
+}
+
+/* Replay @ops. */
+static inline int world_run(struct world *w, const struct gs_op *ops, size_t n)
+{
+	struct fake_job job = fake_job(ops, n);
+
+	return world_replay(w, &job.src);
 }
 
 static inline void world_fini(struct world *w)

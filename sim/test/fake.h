@@ -56,6 +56,16 @@ static inline struct fake_job fake_job(const struct gs_op *ops, size_t n)
 	job->name = "fake";
 	job->ndevices = job->nstreams = 1;
 	for (size_t i = 0; i < n; i++) {
+		if (ops[i].type == GS_OP_KERNEL)
+			job->nkernels++;
+		if (ops[i].type == GS_OP_PAGE) {
+			u64 end = ops[i].page.va + ops[i].page.bytes;
+
+			job->va_low =
+				job->npages ? gs_min(job->va_low, ops[i].page.va) : ops[i].page.va;
+			job->va_high = gs_max(job->va_high, end);
+			job->npages++;
+		}
 		if (ops[i].type == GS_OP_ALLOC)
 			job->ntensors++;
 		if (ops[i].type == GS_OP_MARK)
