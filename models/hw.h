@@ -51,7 +51,15 @@ struct hw_link {
 	const struct hw_link_cfg *cfg;
 	struct hw_server dir[HW_NR_DIRS];
 	struct hw_link_stats stats[HW_NR_DIRS];
-	struct hw_curve *curve; /* NULL: setup + bytes / rate */
+	struct hw_curve *curve;	    /* NULL: setup + bytes / rate */
+	const struct hw_dram *dram; /* what its host end shares; NULL: no bound */
+};
+
+/* Host memory behind all host links: transfers that run at once share it. */
+struct hw_dram {
+	u64 bps;
+	u32 nlinks;
+	const struct hw_link *links;
 };
 
 /* Reserve a transfer; returns its end (last byte arrived), *start its start. */
@@ -107,7 +115,7 @@ struct gs_machine {
 	struct hw_link *peers;		   /* device d's peer port (out = HW_D2H) */
 	struct hw_server *msg[HW_NR_DIRS]; /* message channel of device d */
 	struct hw_pool fault_threads;
-	struct hw_server host_dram;
+	struct hw_dram dram;
 };
 
 extern const struct gm_param hw_device_rows[], hw_host_rows[], hw_link_rows[];

@@ -197,6 +197,23 @@ gs_time hw_link_time(const struct hw_link *l, enum hw_dir dir, u64 bytes)
 	return bytes ? occupation(l, dir, bytes, 100) : 0;
 }
 
+/* Directions of all links on @dram that are busy at @when, and one more. */
+static u32 sharers(const struct hw_dram *dram, gs_time when)
+{
+	u32 n = 1;
+
+	for (u32 i = 0; i < dram->nlinks; i++)
+		for (u32 d = 0; d < HW_NR_DIRS; d++)
+			n += dram->links[i].dir[d].free_at > when;
+	return n;
+}
+
+/* Host memory's share bounds what the link itself could do. */
+static gs_time dram_time(const struct hw_dram *dram, u64 bytes, gs_time when)
+{
+	return dram ? gs_muldiv_up(bytes, sharers(dram, when) * GS_S, dram->bps) : 0;
+}
+
 gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 runs, gs_time extra,
 			  gs_time earliest, gs_time *start)
 {
@@ -206,7 +223,8 @@ gs_time hw_link_send_runs(struct hw_link *l, enum hw_dir dir, u64 bytes, u32 run
 	u32 duplex = other->free_at > begin ? l->cfg->duplex_pct : 100;
 
 	if (bytes)
-		length = extra + runs * occupation(l, dir, gs_max(bytes / runs, 1), duplex);
+		length = gs_max(extra + runs * occupation(l, dir, gs_max(bytes / runs, 1), duplex),
+				dram_time(l->dram, bytes, begin));
 	begin = hw_reserve(own, earliest, length);
 	stats->transfers += runs;
 	stats->bytes += bytes;

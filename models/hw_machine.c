@@ -165,6 +165,9 @@ int hw_machine_init(struct gs_machine *m, const struct gs_config *cfg)
 		hw_machine_fini(m);
 		return err;
 	}
+	m->dram = (struct hw_dram){ m->host.dram_bps, n, m->links };
+	for (u32 i = 0; i < n; i++)
+		m->links[i].dram = &m->dram;
 	for (u32 d = 0; d < HW_NR_DIRS; d++)
 		m->msg[d] = gs_calloc(n, sizeof(*m->msg[d]));
 	hw_pool_init(&m->fault_threads, m->host.fault_threads);

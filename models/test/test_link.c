@@ -175,12 +175,26 @@ static void a_wrong_curve_stops_the_machine(void **state)
 	gs_config_free(r.cfg);
 }
 
+static void links_share_host_memory(void **state)
+{
+	struct hw_link l[2] = { { .cfg = &cfg }, { .cfg = &cfg } };
+	const struct hw_dram dram = { .bps = 5000000000ULL, .nlinks = 2, .links = l };
+
+	(void)state;
+	l[0].dram = l[1].dram = &dram;
+	/* alone: memory gives 5 GB/s, the link could do 10 */
+	assert_true(hw_link_send(&l[0], HW_H2D, 10000000, 0, NULL) == 2 * GS_MS + GS_US);
+	/* the second at the same time gets half of it */
+	assert_true(hw_link_send(&l[1], HW_H2D, 10000000, 0, NULL) == 4 * GS_MS + GS_US);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_transfer_takes_latency_setup_and_bytes_over_rate),
 		cmocka_unit_test(directions_have_their_own_rates),
 		cmocka_unit_test(latency_is_pipelined),
+		cmocka_unit_test(links_share_host_memory),
 		cmocka_unit_test(the_other_direction_slows_a_transfer),
 		cmocka_unit_test(an_idle_other_direction_does_not),
 		cmocka_unit_test(each_run_pays_its_setup),
