@@ -177,7 +177,7 @@ static int advise(struct gm_as *as, struct gm_work *shape, struct gm_waiter *wai
 	LIST_HEAD(works);
 
 	if (cut(as, shape, &works)) {
-		list_for_each_entry_safe (w, next, &works, link)
+		list_for_each_entry_safe(w, next, &works, link)
 			gm_work_free(w);
 		return -ENOMEM;
 	}

@@ -45,12 +45,12 @@ void gm_as_destroy(struct gm_as *as)
 	struct gm_ctx *ctx, *next_ctx;
 	u64 i;
 
-	list_for_each_entry_safe (r, next_r, &as->ranges, link) {
+	list_for_each_entry_safe(r, next_r, &as->ranges, link) {
 		for (i = 0; i < r->n; i++)
 			forget(&r->map[i], core);
 		gm_range_free(r);
 	}
-	list_for_each_entry_safe (ctx, next_ctx, &as->ctxs, link)
+	list_for_each_entry_safe(ctx, next_ctx, &as->ctxs, link)
 		gm_ctx_free(ctx);
 	list_del(&as->link);
 	kvfree(as->sorted);
@@ -148,7 +148,7 @@ void gm_as_unpark(struct gm_as *as)
 	LIST_HEAD(parked);
 
 	list_splice_tail_init(&as->parked, &parked);
-	list_for_each_entry_safe (t, next, &parked, queue) {
+	list_for_each_entry_safe(t, next, &parked, queue) {
 		list_del_init(&t->queue);
 		gm_txn_start(t);
 	}

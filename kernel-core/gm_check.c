@@ -132,9 +132,9 @@ static const char *accounts(const struct gm_hnode *n)
 
 	for (f = n->free; f != U32_MAX && free <= n->nr_free; f = n->frames[f].next_free)
 		free++;
-	list_for_each_entry (t, &n->demand, queue)
+	list_for_each_entry(t, &n->demand, queue)
 		want += t->n;
-	list_for_each_entry (t, &n->ahead, queue)
+	list_for_each_entry(t, &n->ahead, queue)
 		want += t->n;
 	if (sum != n->imported)
 		return "the counters do not add up to the frames handed out";
@@ -267,11 +267,11 @@ static const char *ranges(const struct gm_core *core)
 	const struct gm_range *r;
 	u64 i;
 
-	list_for_each_entry (as, &core->spaces, link) {
+	list_for_each_entry(as, &core->spaces, link) {
 		u64 end = 0;
 
 		i = 0;
-		list_for_each_entry (r, &as->ranges, link) {
+		list_for_each_entry(r, &as->ranges, link) {
 			if (i >= as->nr_ranges || as->sorted[i] != r || r->va < end)
 				return "ranges overlap or are out of order";
 			end = r->va + (r->n << core->unit_shift);
@@ -339,12 +339,12 @@ static const char *check_units(const struct gm_core *core, const struct invarian
 	const struct gm_work *w;
 	const char *what;
 
-	list_for_each_entry (as, &core->spaces, link) {
-		list_for_each_entry (r, &as->ranges, link)
+	list_for_each_entry(as, &core->spaces, link) {
+		list_for_each_entry(r, &as->ranges, link)
 			if ((what = check_range(core, r, inv)))
 				return what;
-		list_for_each_entry (w, &as->dying, as_link)
-			list_for_each_entry (r, &w->dying, link)
+		list_for_each_entry(w, &as->dying, as_link)
+			list_for_each_entry(r, &w->dying, link)
 				if ((what = check_range(core, r, inv)))
 					return what;
 	}

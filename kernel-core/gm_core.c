@@ -84,15 +84,15 @@ void gm_core_free(struct gm_core *core)
 	struct gm_work *w, *next_w;
 	u32 i;
 
-	list_for_each_entry_safe (as, next_as, &core->spaces, link)
+	list_for_each_entry_safe(as, next_as, &core->spaces, link)
 		gm_as_destroy(as);
 	for (i = 0; i < core->nr_devs; i++) {
 		gm_hnode_fini(&core->devs[i]->node);
 		kfree(core->devs[i]);
 	}
-	list_for_each_entry_safe (t, next_t, &core->pool, link)
+	list_for_each_entry_safe(t, next_t, &core->pool, link)
 		kfree(t);
-	list_for_each_entry_safe (w, next_w, &core->works_free, link)
+	list_for_each_entry_safe(w, next_w, &core->works_free, link)
 		kfree(w);
 	kfree(core);
 }

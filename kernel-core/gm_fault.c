@@ -9,7 +9,7 @@ struct gm_ctx *gm_as_ctx(const struct gm_as *as, const struct gm_dev *dev)
 {
 	struct gm_ctx *ctx;
 
-	list_for_each_entry (ctx, &as->ctxs, link)
+	list_for_each_entry(ctx, &as->ctxs, link)
 		if (ctx->dev == dev)
 			return ctx;
 	return NULL;
@@ -246,7 +246,7 @@ void gm_faults_serve(struct gm_dev *dev)
 		struct gm_txn *leader = list_first_entry(&dev->faults, struct gm_txn, queue);
 		struct gm_txn *t, *next;
 
-		list_for_each_entry_safe (t, next, &dev->faults, queue) {
+		list_for_each_entry_safe(t, next, &dev->faults, queue) {
 			if (leader->n >= v->batch_max)
 				break;
 			if (t->script != leader->script || t->src != leader->src ||

@@ -33,7 +33,7 @@ static void settle_waiters(struct gm_txn *t)
 	struct gm_mapping *m = t->m;
 	struct gm_waiter *w, *next;
 
-	list_for_each_entry_safe (w, next, &t->waiters, link) {
+	list_for_each_entry_safe(w, next, &t->waiters, link) {
 		w->err = t->err;
 		if (w->node == GM_ANYWHERE)
 			continue;
@@ -186,7 +186,7 @@ void gm_txn_land(struct gm_txn *leader)
 	gm_slot_release(leader);
 	if (leader->owed)
 		gm_stats_of(leader)->broken_answer++;
-	list_for_each_entry_safe (t, next, &leader->members, link)
+	list_for_each_entry_safe(t, next, &leader->members, link)
 		land_one(t, leader->undoing);
 }
 

@@ -121,8 +121,8 @@ bool gm_as_is_haunted(const struct gm_mapping *m)
 	const struct gm_range *r;
 	const struct gm_work *w;
 
-	list_for_each_entry (w, &as->dying, as_link)
-		list_for_each_entry (r, &w->dying, link) {
+	list_for_each_entry(w, &as->dying, as_link)
+		list_for_each_entry(r, &w->dying, link) {
 			if (r == m->range)
 				return false; /* what follows is younger */
 			if (range_has(r, va))

@@ -173,7 +173,7 @@ static inline u64 gm_mapping_index(const struct gm_mapping *m)
 u64 gm_mapping_va(const struct gm_mapping *m);
 u64 gm_range_end(const struct gm_range *r);
 
-#define gm_for_each_range(r, as) list_for_each_entry (r, &(as)->ranges, link)
+#define gm_for_each_range(r, as) list_for_each_entry(r, &(as)->ranges, link)
 
 /* ---- the table (gm_map.c) ----------------------------------------------- */
 

@@ -51,7 +51,7 @@ static struct stream *stream_of(struct stride *s, const struct gm_range *r)
 {
 	struct stream *st;
 
-	list_for_each_entry (st, &s->streams, link)
+	list_for_each_entry(st, &s->streams, link)
 		if (st->used && st->va == r->va)
 			goto found;
 	st = list_last_entry(&s->streams, struct stream, link);

@@ -66,7 +66,7 @@ static void take_frames(struct gm_hnode *n, struct gm_txn *leader)
 	struct gm_txn *t;
 	u32 got = 0;
 
-	list_for_each_entry (t, &leader->members, link) {
+	list_for_each_entry(t, &leader->members, link) {
 		if (!gm_hnode_avail(n))
 			break;
 		t->frame = gm_hnode_take(n, t->m, &leader->imported);
@@ -96,7 +96,7 @@ void gm_frames_promote(struct gm_txn *leader)
 	struct gm_hnode *n = &leader->dev->node;
 	struct gm_txn *t;
 
-	list_for_each_entry (t, &leader->members, link)
+	list_for_each_entry(t, &leader->members, link)
 		t->demand = true;
 	if (leader->queued) {
 		list_move_tail(&leader->queue, &n->demand);

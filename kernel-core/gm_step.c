@@ -207,7 +207,7 @@ static void find_runs(struct gm_txn *leader, const struct step_ops *so)
 	u64 unit = leader->core->unit;
 	struct gm_txn *t, *run = NULL;
 
-	list_for_each_entry (t, &leader->members, link) {
+	list_for_each_entry(t, &leader->members, link) {
 		t->run = 0;
 		if (so->wants && !so->wants(t)) {
 			run = NULL;
@@ -228,14 +228,14 @@ void gm_step_issue(struct gm_txn *leader, const struct gm_step *s)
 	leader->issued = true;
 	leader->pending = 1; /* an answer that comes at once does not run ahead of us */
 	if (so->takes_time && so->whole) {
-		list_for_each_entry (t, &leader->members, link)
+		list_for_each_entry(t, &leader->members, link)
 			t->run = 0;
 		leader->run = leader->n;
 		gm_step_submit(leader, s, so->op,
 			       s->type == GM_S_IMPORT ? leader->imported : leader->n);
 	} else if (so->takes_time) {
 		find_runs(leader, so);
-		list_for_each_entry (t, &leader->members, link)
+		list_for_each_entry(t, &leader->members, link)
 			if (t->run)
 				gm_step_submit(t, s, so->op, t->run);
 	}
@@ -289,7 +289,7 @@ static void spread_errors(struct gm_txn *leader)
 	u32 left = 0;
 	int err = 0;
 
-	list_for_each_entry (t, &leader->members, link) {
+	list_for_each_entry(t, &leader->members, link) {
 		if (t->run) {
 			left = t->run;
 			err = t->op_err;
@@ -338,7 +338,7 @@ struct gm_txn *gm_step_done(struct gm_txn *leader, const struct gm_step *s)
 	if (s->type == GM_S_MSG)
 		settle_message(leader, s->msg, leader->op_err);
 	spread_errors(leader);
-	list_for_each_entry (t, &leader->members, link)
+	list_for_each_entry(t, &leader->members, link)
 		member_done(t, s);
 	leader->issued = false;
 	if (leader->committed) {
@@ -378,7 +378,7 @@ void gm_step_undo(struct gm_txn *leader)
 	struct gm_step back = *s;
 	struct gm_txn *t;
 
-	list_for_each_entry (t, &leader->members, link)
+	list_for_each_entry(t, &leader->members, link)
 		undo_member(t, s->type);
 	if (s->type == GM_S_MSG && leader->owed) {
 		back.msg = GM_MSG_RESPONSE;
@@ -398,7 +398,7 @@ void gm_step_undone(struct gm_txn *leader)
 
 	if (leader->script[leader->pc].type == GM_S_MSG)
 		settle_message(leader, GM_MSG_RESPONSE, leader->op_err);
-	list_for_each_entry (t, &leader->members, link)
+	list_for_each_entry(t, &leader->members, link)
 		if (t->run && t->op_err)
 			gm_stats_of(t)->late_errors++;
 	leader->issued = false;

@@ -132,14 +132,14 @@ static struct gm_txn *park_haunted(struct gm_txn *leader)
 	struct gm_txn *t, *apart;
 	u32 free;
 
-	list_for_each_entry (t, &leader->members, link)
+	list_for_each_entry(t, &leader->members, link)
 		t->err = gm_as_is_haunted(t->m) ? -EAGAIN : 0;
 	free = gm_txn_sort_failed(leader);
 	if (free == leader->n)
 		return leader;
 	leader = gm_txn_hand_over(leader);
 	apart = free ? gm_txn_split(leader, free) : leader;
-	list_for_each_entry (t, &apart->members, link)
+	list_for_each_entry(t, &apart->members, link)
 		t->err = 0;
 	gm_slot_release(apart);
 	list_add_tail(&apart->queue, &as->parked);
@@ -170,7 +170,7 @@ void gm_txn_resume(struct gm_txn *leader, int err)
 
 	gm_txn_charge(leader, GM_PHASE_EVICT);
 	if (err) {
-		list_for_each_entry (t, &leader->members, link)
+		list_for_each_entry(t, &leader->members, link)
 			t->err = err;
 		leader->undoing = true;
 	} else {
@@ -196,7 +196,7 @@ struct gm_txn *gm_txn_split(struct gm_txn *leader, u32 keep)
 	struct gm_txn *t, *next, *other = NULL;
 	u32 i = 0;
 
-	list_for_each_entry_safe (t, next, &leader->members, link) {
+	list_for_each_entry_safe(t, next, &leader->members, link) {
 		if (i++ < keep)
 			continue;
 		if (!other)
@@ -223,7 +223,7 @@ u32 gm_txn_sort_failed(struct gm_txn *leader)
 	LIST_HEAD(failed);
 	u32 good = 0;
 
-	list_for_each_entry_safe (t, next, &leader->members, link) {
+	list_for_each_entry_safe(t, next, &leader->members, link) {
 		if (t->err)
 			list_move_tail(&t->link, &failed);
 		else
@@ -256,7 +256,7 @@ struct gm_txn *gm_txn_hand_over(struct gm_txn *old)
 	old->owed = 0;
 	old->slot = false;
 	list_splice_tail_init(&old->members, &leader->members);
-	list_for_each_entry (t, &leader->members, link)
+	list_for_each_entry(t, &leader->members, link)
 		t->leader = leader;
 	return leader;
 }
@@ -266,7 +266,7 @@ void gm_txn_charge(struct gm_txn *leader, u8 phase)
 	u64 now = gm_now(leader->core);
 	struct gm_txn *t;
 
-	list_for_each_entry (t, &leader->members, link) {
+	list_for_each_entry(t, &leader->members, link) {
 		t->spent[phase] += now - t->mark;
 		t->mark = now;
 	}

@@ -248,7 +248,7 @@ static void unmap_ends(struct gm_work *w)
 {
 	struct gm_range *r, *next;
 
-	list_for_each_entry_safe (r, next, &w->dying, link)
+	list_for_each_entry_safe(r, next, &w->dying, link)
 		gm_range_free(r);
 	list_del_init(&w->as_link);
 	gm_as_unpark(w->as);
@@ -337,7 +337,7 @@ int gm_work_launch(struct gm_core *core, struct list_head *works, struct gm_wait
 		waiter->pending = 1;
 		waiter->err = 0;
 	}
-	list_for_each_entry_safe (w, next, works, link) {
+	list_for_each_entry_safe(w, next, works, link) {
 		list_del_init(&w->link);
 		w->waiter = waiter;
 		if (waiter)

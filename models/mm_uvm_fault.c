@@ -108,7 +108,7 @@ static gs_time fetch(struct uvm_gpu *g)
 	g->copied = 0;
 	g->fetched = gs_now(g->u->mm.sim);
 	g->batches_in_service++;
-	list_for_each_entry (rec, &g->ring, link) {
+	list_for_each_entry(rec, &g->ring, link) {
 		struct gm_bitmap take = bits_lowest(&rec->pending, p->batch_count - raw), fresh;
 		struct uvm_entry *e;
 
@@ -233,7 +233,7 @@ static bool settle_all(struct uvm_gpu *g, const struct uvm_block *only)
 {
 	struct uvm_record *rec, *next;
 
-	list_for_each_entry_safe (rec, next, &g->ring, link)
+	list_for_each_entry_safe(rec, next, &g->ring, link)
 		if (!only || rec->block == only)
 			settle(g, rec);
 	return !list_empty(&g->ring);
@@ -263,7 +263,7 @@ static bool goes_on_without_replay(const struct uvm_gpu *g)
 	if (g->u->p->replay_policy != UVM_REPLAY_ONCE ||
 	    g->batches_in_service >= g->u->p->max_batches)
 		return false;
-	list_for_each_entry (rec, &g->ring, link) {
+	list_for_each_entry(rec, &g->ring, link) {
 		struct gm_bitmap absent = bits_and(&rec->pending, &rec->block->mapped);
 
 		bits_clear(&absent, &rec->block->side[g->device].resident);

@@ -107,7 +107,7 @@ int setup_trace(struct setup *s)
 		return gs_config_error(s->cfg, "workload.trace",
 				       "no trace to replay; name one here or with --trace FILE");
 	dir = gs_config_dir(s->cfg, "workload.trace");
-	if (*name == '/' || !dir || !*dir)
+	if (*name == '/' || !dir || !*dir || !strcmp(dir, "."))
 		s->trace = gs_strdup(name);
 	else
 		s->trace = gs_asprintf("%s/%s", dir, name);

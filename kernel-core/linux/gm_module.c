@@ -103,14 +103,14 @@ static void linux_work(struct work_struct *work)
 
 	mutex_lock(&g->lock);
 	now = linux_clock(g);
-	list_for_each_entry_safe (lo, tmp, &g->ops, link) {
+	list_for_each_entry_safe(lo, tmp, &g->ops, link) {
 		if (lo->due <= now)
 			list_move_tail(&lo->link, &due);
 		else
 			next = min(next, lo->due);
 	}
 	/* Answers may submit anew, which goes to g->ops and queues the work. */
-	list_for_each_entry_safe (lo, tmp, &due, link)
+	list_for_each_entry_safe(lo, tmp, &due, link)
 		linux_finish(lo, lo->op->type == GM_OP_TIMER ? 0 : -EOPNOTSUPP);
 	if (next != U64_MAX && !delayed_work_pending(&g->work))
 		schedule_delayed_work(&g->work, nsecs_to_jiffies(div_u64(next - now, 1000)) + 1);
@@ -190,7 +190,7 @@ static void __exit gm_module_exit(void)
 	cancel_delayed_work_sync(&gm.work);
 	mutex_lock(&gm.lock);
 	list_splice_init(&gm.ops, &left);
-	list_for_each_entry_safe (lo, tmp, &left, link)
+	list_for_each_entry_safe(lo, tmp, &left, link)
 		linux_finish(lo, -ECANCELED);
 	WARN_ON(!list_empty(&gm.ops));
 	gm_core_free(gm.core);

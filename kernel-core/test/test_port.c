@@ -80,7 +80,7 @@ static const char *names(const struct list_head *head)
 	struct item *it;
 	u32 n = 0, back;
 
-	list_for_each_entry (it, head, link)
+	list_for_each_entry(it, head, link)
 		text[n++] = it->name;
 	text[n] = 0;
 	back = n;
@@ -119,7 +119,7 @@ static void lists_keep_their_order(void **state)
 	assert_true(list_is_singular(&x));
 	list_splice_init(&y, &x);
 	assert_string_equal(names(&x), "cbad");
-	list_for_each_entry_safe (it, tmp, &x, link)
+	list_for_each_entry_safe(it, tmp, &x, link)
 		list_del(&it->link);
 	assert_true(list_empty(&x));
 	assert_null(list_first_entry_or_null(&x, struct item, link));
