@@ -24,7 +24,8 @@ static const struct command {
 	  "  jsonl        JSON lines of scripts/record_torch.py, plain or compressed (.zst)\n"
 	  "  oracle       page trace of libCacheSim (oracleGeneral), plain or compressed\n"
 	  "  csv          page trace with columns address or page, size, rw, device, time\n"
-	  "  kineto, et, chakra, nsys, lackey   come with a later version\n"
+	  "  lackey       valgrind --tool=lackey --trace-mem=yes\n"
+	  "  kineto, et, chakra, nsys   come with a later version\n"
 	  "\n"
 	  "  gmemsim trace import g10 BERT_Base-256 -o bert.gmt\n"
 	  "  gmemsim trace import jsonl job.jsonl.zst -o job.gmt\n" },

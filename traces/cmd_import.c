@@ -28,7 +28,7 @@ static int unknown_format(const char *name)
 	name = gs_nearest(name, names);
 	if (name)
 		return tr_cmd_usage("import", "unknown FORMAT; did you mean '%s'?", name);
-	return tr_cmd_usage("import", "unknown FORMAT (g10, jsonl, oracle, csv)");
+	return tr_cmd_usage("import", "unknown FORMAT (g10, jsonl, oracle, csv, lackey)");
 }
 
 /* OUT for an input: its name, ending in .gmt, in the working directory. */
@@ -49,10 +49,13 @@ static void print_result(const char *out, const struct gs_job *job, u64 kernel_p
 
 	if (stat(out, &st))
 		st.st_size = 0;
-	printf("%s: %llu kernels in %s, %u tensors with a peak of %s", out, job->nkernels,
-	       gs_text_time(kernel_ps, time), job->ntensors, gs_text_bytes(job->bytes_peak, peak));
+	printf("%s: ", out);
 	if (job->npages)
-		printf(", %llu page accesses", job->npages);
+		printf("%llu page accesses", job->npages);
+	if (job->nkernels || !job->npages)
+		printf("%s%llu kernels in %s, %u tensors with a peak of %s",
+		       job->npages ? ", " : "", job->nkernels, gs_text_time(kernel_ps, time),
+		       job->ntensors, gs_text_bytes(job->bytes_peak, peak));
 	printf(", %u iteration%s; %s\n", job->niterations, job->niterations == 1 ? "" : "s",
 	       gs_text_bytes((u64)st.st_size, size));
 }
@@ -108,8 +111,8 @@ int tr_cmd_import(int argc, char **argv)
 	if (!imp->name)
 		return unknown_format(argv[optind]);
 	if (!imp->import && !imp->import_pages) {
-		gs_err("trace import %s (%s) comes with a later version; g10, jsonl, oracle and "
-		       "csv can be imported",
+		gs_err("trace import %s (%s) comes with a later version; g10, jsonl, oracle, csv "
+		       "and lackey can be imported",
 		       imp->name, imp->input);
 		return GS_EXIT_USER;
 	}

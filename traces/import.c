@@ -22,7 +22,7 @@ const struct tr_importer tr_importers[] = {
 	JOB("et", "PyTorch execution trace", NULL),
 	JOB("chakra", "Chakra execution trace", NULL),
 	JOB("nsys", "Nsight Systems SQLite export", NULL),
-	PAGES("lackey", "valgrind --tool=lackey --trace-mem=yes", NULL),
+	PAGES("lackey", "valgrind --tool=lackey --trace-mem=yes", tr_lackey_import),
 	PAGES("oracle", "oracleGeneral page trace, plain or .zst", tr_oracle_import),
 	PAGES("csv", "page trace: address or page, size, rw, device, time; plain or .zst",
 	      tr_csv_import),

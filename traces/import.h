@@ -39,6 +39,9 @@ int tr_oracle_import(const char *path, const char *out, const struct tr_page_opt
 int tr_csv_import(const char *path, const char *out, const struct tr_page_options *o,
 		  struct tr_writer **w);
 
+int tr_lackey_import(const char *path, const char *out, const struct tr_page_options *o,
+		     struct tr_writer **w);
+
 /* A source over the JSON lines open at @fd, which it owns. */
 int tr_jsonl_open(int fd, const char *path, struct gs_source **out);
 
