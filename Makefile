@@ -10,12 +10,14 @@ ifeq ($(MAKELEVEL)$(findstring j,$(firstword -$(MAKEFLAGS))),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 
-PKGS    := yaml-0.1 libzstd gsl libxxhash yajl
+PKGS    := yaml-0.1 libzstd gsl libxxhash yajl zlib sqlite3
 DEB_yaml-0.1 := libyaml-dev
 DEB_libzstd  := libzstd-dev
 DEB_gsl      := libgsl-dev
 DEB_libxxhash := libxxhash-dev
 DEB_yajl     := libyajl-dev
+DEB_zlib     := zlib1g-dev
+DEB_sqlite3  := libsqlite3-dev
 
 WARN    := -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
 SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

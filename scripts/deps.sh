@@ -6,9 +6,9 @@
 # Does nothing, and needs no root, when all are there.
 set -eu
 
-build='gcc libc6-dev pkg-config libyaml-dev libzstd-dev libgsl-dev libxxhash-dev libyajl-dev'
+build='gcc libc6-dev pkg-config libyaml-dev libzstd-dev libgsl-dev libxxhash-dev libyajl-dev zlib1g-dev libsqlite3-dev'
 plot='gnuplot-nox fonts-dejavu-core'
-test='libcmocka-dev clang clang-format libclang-rt-14-dev linux-headers-amd64 python3'
+test='libcmocka-dev clang clang-format libclang-rt-14-dev linux-headers-amd64 python3 python3-zstandard'
 
 want=
 for group in "$@"; do
