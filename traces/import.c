@@ -18,7 +18,7 @@ const struct tr_importer tr_importers[] = {
 	JOB("g10", "folder of a network of the G10 artifact (kernels.config, tensors.config, ...)",
 	    tr_g10_import),
 	JOB("jsonl", "JSON lines of scripts/record_torch.py, plain or .zst", tr_jsonl_import),
-	JOB("kineto", "PyTorch profiler", NULL),
+	JOB("kineto", "JSON of PyTorch's profiler, plain, .gz, .zst, in a .tar", tr_kineto_import),
 	JOB("et", "PyTorch execution trace", NULL),
 	JOB("chakra", "Chakra execution trace", NULL),
 	JOB("nsys", "Nsight Systems SQLite export", NULL),

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * tr_kineto_read.c - the events of PyTorch's profiler, as small tables
+ *
+ * Category names changed over the years ("Kernel", "kernel"); both are known.
+ * Times are microseconds with up to three decimals; they are kept in ns.
+ */
+#include <errno.h>
+#include <strings.h>
+
+#include "traces/kineto.h"
+
+struct event {
+	struct kn *k;
+	const struct tr_tree *t;
+	const struct tr_value *v, *args;
+	const char *name;
+	u64 start, duration;
+};
+
+static u64 ns(const struct event *e, const char *key)
+{
+	return tr_decimal(e->t, tr_member(e->t, e->v, key), 1000);
+}
+
+static u64 arg(const struct event *e, const char *key, u64 absent)
+{
+	return tr_number(e->t, tr_member(e->t, e->args, key), absent);
+}
+
+static u16 thread_of(const struct event *e)
+{
+	struct kn *k = e->k;
+	char text[128];
+	u32 name;
+
+	snprintf(text, sizeof(text), "%s/%s", tr_text(e->t, tr_member(e->t, e->v, "pid")),
+		 tr_text(e->t, tr_member(e->t, e->v, "tid")));
+	name = tb_name(k->b, text);
+	for (size_t i = k->nthreads; i-- > 0;)
+		if (k->threads[i] == name)
+			return (u16)i;
+	if (k->nthreads == U16_MAX)
+		return U16_MAX;
+	GS_PUSH_ROOM(k->threads, k->nthreads, k->threads_cap);
+	k->threads[k->nthreads++] = name;
+	return (u16)(k->nthreads - 1);
+}
+
+static void add_sorted(u16 **v, size_t *n, size_t *cap, u16 what)
+{
+	size_t i = *n;
+
+	while (i && (*v)[i - 1] > what)
+		i--;
+	if (i && (*v)[i - 1] == what)
+		return;
+	GS_PUSH_ROOM(*v, *n, *cap);
+	memmove(*v + i + 1, *v + i, (*n - i) * sizeof(**v));
+	(*v)[i] = what;
+	++*n;
+}
+
+/* ---- operands --------------------------------------------------------- */
+
+static bool is_float(u8 dtype)
+{
+	return dtype <= GS_F8;
+}
+
+/* Dimensions and strides of a tensor; false when it is none, or empty. */
+static bool parse_shape(const struct tr_tree *t, const struct tr_value *dims,
+			const struct tr_value *strides, struct tr_shape *s, u64 *span)
+{
+	const struct tr_value *st = strides && strides->count == dims->count ? strides + 1 : NULL;
+
+	*s = (struct tr_shape){ 0 };
+	*span = 1;
+	if (!dims->count || dims->count > TR_DIMS)
+		return false;
+	tr_each_child(d, dims)
+	{
+		u64 n = tr_number(t, d, 0);
+		u64 step = st ? tr_number(t, st, 0) : 0;
+
+		if (!n || n > 1ULL << 48)
+			return false;
+		s->dim[s->ndims++] = n;
+		if (st && (__builtin_mul_overflow(n - 1, step, &step) ||
+			   __builtin_add_overflow(*span, step, span)))
+			return false;
+		st = st ? st + st->skip : NULL;
+	}
+	if (!strides || strides->count != dims->count)
+		*span = tr_shape_elements(s);
+	return *span < 1ULL << 44;
+}
+
+static void add_operand(struct kn *k, const struct tr_tree *t, const struct tr_value *dims,
+			const struct tr_value *strides, const char *type, u32 position)
+{
+	static const u8 sizes[GS_NR_DTYPES] = { 8, 4, 4, 2, 2, 1, 8, 4, 1, 0 };
+	struct kn_operand o = { .position = position };
+	u64 span;
+	u32 bytes;
+
+	if (!parse_shape(t, dims, strides, &o.shape, &span))
+		return;
+	o.shape.dtype = tr_aten_dtype(type, &bytes);
+	if (bytes && is_float(o.shape.dtype))
+		k->float_dtype = o.shape.dtype;
+	if (!bytes) { /* a list of tensors does not tell */
+		o.unsure = true;
+		o.shape.dtype = k->float_dtype;
+		bytes = sizes[k->float_dtype];
+	}
+	o.bytes = span * bytes;
+	GS_PUSH_ROOM(k->operands, k->noperands, k->operands_cap);
+	memset(&k->operands[k->noperands], 0, sizeof(o)); /* padding is hashed */
+	k->operands[k->noperands].shape = o.shape;
+	k->operands[k->noperands].bytes = o.bytes;
+	k->operands[k->noperands].position = position;
+	k->operands[k->noperands].unsure = o.unsure;
+	k->noperands++;
+}
+
+static bool same_sig(const struct kn *k, const struct kn_sig *a, u32 first, u32 n)
+{
+	return a->n == n &&
+	       !memcmp(&k->operands[a->first], &k->operands[first], n * sizeof(*k->operands));
+}
+
+static u64 sig_hash(const struct kn *k, u32 first, u32 n)
+{
+	return gs_hash(&k->operands[first], n * sizeof(*k->operands), 0);
+}
+
+static void sigs_grow(struct kn *k)
+{
+	u32 n = k->nsig_slots ? 2 * k->nsig_slots : 1024;
+
+	free(k->sig_slots);
+	k->sig_slots = gs_calloc(n, sizeof(u32));
+	k->nsig_slots = n;
+	for (u32 s = 0; s < k->nsigs; s++) {
+		u32 i = (u32)sig_hash(k, k->sigs[s].first, k->sigs[s].n) & (n - 1);
+
+		while (k->sig_slots[i])
+			i = (i + 1) & (n - 1);
+		k->sig_slots[i] = s + 1;
+	}
+}
+
+/* Operands from @first on as a signature; those known already are dropped again. */
+static u32 intern_sig(struct kn *k, u32 first)
+{
+	u32 n = (u32)(k->noperands - first), i;
+
+	if (!n)
+		return 0;
+	if (2 * k->nsigs >= k->nsig_slots)
+		sigs_grow(k);
+	i = (u32)sig_hash(k, first, n) & (k->nsig_slots - 1);
+	for (; k->sig_slots[i]; i = (i + 1) & (k->nsig_slots - 1)) {
+		if (!same_sig(k, &k->sigs[k->sig_slots[i] - 1], first, n))
+			continue;
+		k->noperands = first;
+		return k->sig_slots[i];
+	}
+	GS_PUSH_ROOM(k->sigs, k->nsigs, k->sigs_cap);
+	k->sigs[k->nsigs++] = (struct kn_sig){ first, n };
+	k->sig_slots[i] = (u32)k->nsigs;
+	return (u32)k->nsigs;
+}
+
+static const struct tr_value *nth(const struct tr_value *list, u32 n)
+{
+	tr_each_child(c, list) if (!n--) return c;
+	return NULL;
+}
+
+static u32 parse_operands(const struct event *e)
+{
+	const struct tr_value *dims = tr_member(e->t, e->args, "Input Dims");
+	const struct tr_value *types = tr_member(e->t, e->args, "Input type");
+	const struct tr_value *strides = tr_member(e->t, e->args, "Input Strides");
+	u32 first = (u32)e->k->noperands, i = 0;
+
+	if (!dims || dims->type != TJ_LIST)
+		return 0;
+	e->k->nshapes++;
+	tr_each_child(d, dims)
+	{
+		const char *type = tr_text(e->t, nth(types, i));
+		const struct tr_value *st = nth(strides, i);
+		u32 j = 0;
+
+		if (d->type == TJ_LIST && d->count && d[1].type == TJ_LIST) {
+			tr_each_child(each, d) add_operand(e->k, e->t, each, nth(st, j++), type, i);
+		} else if (d->type == TJ_LIST) {
+			add_operand(e->k, e->t, d, st, type, i);
+		}
+		i++;
+	}
+	return intern_sig(e->k, first);
+}
+
+/* ---- events ----------------------------------------------------------- */
+
+static void on_op(const struct event *e)
+{
+	struct kn *k = e->k;
+	u32 sig = parse_operands(e);
+
+	GS_PUSH_ROOM(k->ops, k->nops, k->ops_cap);
+	k->ops[k->nops++] = (struct kn_op){ .start = e->start,
+					    .end = e->start + e->duration,
+					    .name = tb_name(k->b, e->name),
+					    .sig = sig,
+					    .allocs = KN_NONE,
+					    .thread = thread_of(e),
+					    .phase = tr_aten_phase(e->name) };
+	if (!tr_aten_is_step(e->name))
+		return;
+	GS_PUSH_ROOM(k->steps, k->nsteps, k->steps_cap);
+	k->steps[k->nsteps++].when = e->start;
+}
+
+/* Only calls that can start work are kept. */
+static void on_runtime(const struct event *e)
+{
+	struct kn *k = e->k;
+	u64 id = arg(e, "correlation", 0);
+
+	if (!id ||
+	    !(strstr(e->name, "Launch") || strstr(e->name, "emcpy") || strstr(e->name, "emset")))
+		return;
+	GS_PUSH_ROOM(k->launches, k->nlaunches, k->launches_cap);
+	k->launches[k->nlaunches++] = (struct kn_launch){ .when = e->start,
+							  .id = id,
+							  .op = KN_NONE,
+							  .thread = thread_of(e),
+							  .phase = GS_OTHER_PHASE };
+}
+
+static void on_work(const struct event *e, enum kn_sort sort)
+{
+	struct kn *k = e->k;
+	u64 device = arg(e, "device", 0), stream = arg(e, "stream", 0);
+
+	GS_PUSH_ROOM(k->work, k->nwork, k->work_cap);
+	k->work[k->nwork] = (struct kn_work){ .start = e->start,
+					      .when = e->start,
+					      .ps = e->duration * 1000,
+					      .id = arg(e, "correlation", 0),
+					      .bytes = arg(e, "bytes", 0),
+					      .name = tb_name(k->b, e->name),
+					      .op = KN_NONE,
+					      .device = (u16)gs_min(device, 1023),
+					      .stream = (u16)gs_min(stream, U16_MAX - 1),
+					      .sort = (u8)sort,
+					      .phase = GS_OTHER_PHASE };
+	add_sorted(&k->devices, &k->ndevices, &k->devices_cap, k->work[k->nwork].device);
+	add_sorted(&k->streams, &k->nstreams, &k->streams_cap, k->work[k->nwork].stream);
+	k->nkernels += sort == KN_KERNEL;
+	k->nfills += sort == KN_FILL;
+	k->ncopies += sort != KN_KERNEL && sort != KN_FILL;
+	if (sort != KN_KERNEL)
+		*(sort == KN_FILL ? &k->filled : &k->copied) += k->work[k->nwork].bytes;
+	k->nwork++;
+}
+
+static void on_kernel(const struct event *e)
+{
+	on_work(e, KN_KERNEL);
+}
+
+static void on_copy(const struct event *e)
+{
+	on_work(e, strstr(e->name, "HtoD")   ? KN_COPY_IN
+		   : strstr(e->name, "DtoH") ? KN_COPY_OUT
+					     : KN_COPY);
+}
+
+static void on_fill(const struct event *e)
+{
+	on_work(e, KN_FILL);
+}
+
+static void on_memory(const struct event *e)
+{
+	struct kn *k = e->k;
+	s64 bytes = tr_signed(e->t, tr_member(e->t, e->args, "Bytes"));
+	u64 total = arg(e, "Total Allocated", U64_MAX);
+
+	if (arg(e, "Device Type", 1) == 0 || !bytes || bytes > 1LL << 44 || bytes < -(1LL << 44)) {
+		k->nhost_memory++;
+		return;
+	}
+	GS_PUSH_ROOM(k->memory, k->nmemory, k->memory_cap);
+	k->memory[k->nmemory] =
+		(struct kn_memory){ .when = e->start,
+				    .va = arg(e, "Addr", 0),
+				    .bytes = bytes,
+				    .op = KN_NONE,
+				    .seq = (u32)k->nmemory,
+				    .thread = thread_of(e),
+				    .device = (u16)gs_min(arg(e, "Device Id", 0), 1023) };
+	add_sorted(&k->devices, &k->ndevices, &k->devices_cap, k->memory[k->nmemory].device);
+	k->no_addresses |= !k->memory[k->nmemory++].va;
+	if (total == U64_MAX)
+		return;
+	if (k->first_total == U64_MAX)
+		k->first_total = total - (u64)bytes;
+	k->most_total = k->most_total == U64_MAX ? total : gs_max(k->most_total, total);
+}
+
+static const struct {
+	const char *category;
+	void (*take)(const struct event *e);
+} categories[] = {
+	{ "cpu_op", on_op },	      { "kernel", on_kernel },	      { "gpu_memcpy", on_copy },
+	{ "gpu_memset", on_fill },    { "cuda_runtime", on_runtime }, { "cuda_driver", on_runtime },
+	{ "user_annotation", on_op }, { "operator", on_op },	      { "memcpy", on_copy },
+	{ "memset", on_fill },	      { "runtime", on_runtime },      { "hip_runtime", on_runtime },
+};
+
+static void device_property(struct kn *k, const struct tr_tree *t)
+{
+	u64 id = tr_number(t, tr_member(t, t->root, "id"), U64_MAX);
+
+	if (id >= 1024)
+		return;
+	while (k->ndevice_names <= id) {
+		GS_PUSH_ROOM(k->device_names, k->ndevice_names, k->device_names_cap);
+		k->device_names[k->ndevice_names++] = 0;
+	}
+	k->device_names[id] = tb_name(k->b, tr_text(t, tr_member(t, t->root, "name")));
+}
+
+static int element(void *to, const char *list, const struct tr_tree *t)
+{
+	struct kn *k = to;
+	struct event e = { .k = k, .t = t, .v = t->root };
+	const char *ph, *category;
+
+	if (!strcmp(list, "deviceProperties"))
+		device_property(k, t);
+	if (*list && strcmp(list, "traceEvents"))
+		return 0;
+	ph = tr_text(t, tr_member(t, e.v, "ph"));
+	k->nevents += *ph != 0;
+	e.name = tr_text(t, tr_member(t, e.v, "name"));
+	e.args = tr_member(t, e.v, "args");
+	e.start = ns(&e, "ts");
+	if (*ph == 'i' && !strcmp(e.name, "[memory]"))
+		on_memory(&e);
+	if (*ph != 'X')
+		return 0;
+	e.duration = gs_min(ns(&e, "dur"), 1ULL << 50);
+	e.start = gs_min(e.start, 1ULL << 62);
+	category = tr_text(t, tr_member(t, e.v, "cat"));
+	for (size_t i = 0; i < GS_ARRAY_SIZE(categories); i++) {
+		if (!strcasecmp(category, categories[i].category)) {
+			categories[i].take(&e);
+			break;
+		}
+	}
+	if (gs_max(k->nops, k->nwork) < U32_MAX / 2)
+		return 0;
+	gs_err("%s: more than 2^31 events", k->b->path);
+	return -EFBIG;
+}
+
+int kn_read(struct kn *k, struct tr_bytes *in)
+{
+	static const struct tr_json_ops ops = { .element = element };
+
+	k->first_total = k->most_total = U64_MAX;
+	k->float_dtype = GS_F32;
+	return tr_json_read(in, &ops, k);
+}
+
+void kn_fini(struct kn *k)
+{
+	free(k->ops);
+	free(k->launches);
+	free(k->work);
+	free(k->memory);
+	free(k->steps);
+	free(k->sigs);
+	free(k->operands);
+	free(k->sig_slots);
+	free(k->threads);
+	free(k->device_names);
+	free(k->devices);
+	free(k->streams);
+}
