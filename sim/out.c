@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* out.c - results that appear whole or not at all */
-#define _GNU_SOURCE /* nftw() */
 #include "sim/out.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,12 +22,29 @@ struct gs_outdir {
 	size_t n, cap;
 };
 
-/* Says "cannot do path: why" and gives -errno. */
-static int cannot(const char *what, const char *path)
+/* What the user can do about it. */
+static const char *remedy(int err)
+{
+	switch (err) {
+	case ENOSPC:
+	case EDQUOT:
+		return "; make room there, or write elsewhere";
+	case EFBIG:
+		return "; raise the limit on file sizes (ulimit -f)";
+	case EROFS:
+	case EACCES:
+	case EPERM:
+		return "; choose a place that you may write to";
+	default:
+		return "";
+	}
+}
+
+int gs_cannot(const char *what, const char *path)
 {
 	int err = errno ? errno : EIO;
 
-	gs_err("cannot %s %s: %s", what, path, strerror(err));
+	gs_err("cannot %s %s: %s%s", what, path, strerror(err), remedy(err));
 	return -err;
 }
 
@@ -66,7 +81,7 @@ static int sync_folder(const char *folder)
 
 	/* some file systems cannot sync folders; they say EINVAL */
 	if (fd < 0 || (fsync(fd) && errno != EINVAL))
-		err = cannot("sync", folder);
+		err = gs_cannot("sync", folder);
 	if (fd >= 0)
 		close(fd);
 	return err;
@@ -84,8 +99,7 @@ static int sync_parent(const char *path)
 	return err;
 }
 
-/* mkdir -p for what stands before the last name in @path. */
-static int make_parents(const char *path)
+int gs_make_parents(const char *path)
 {
 	char *p = gs_strdup(path);
 	int err = 0;
@@ -97,21 +111,11 @@ static int make_parents(const char *path)
 			continue;
 		*s = 0;
 		if (stat(p, &st) && mkdir(p, 0777) && errno != EEXIST)
-			err = cannot("make the folder", p);
+			err = gs_cannot("make the folder", p);
 		*s = '/';
 	}
 	free(p);
 	return err;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static int remove_tree(const char *path)
-{
-	return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 /* ---- directories -------------------------------------------------------- */
@@ -142,7 +146,7 @@ static int may_replace(const char *path, bool *exists)
 
 	*exists = !lstat(path, &st);
 	if (!*exists)
-		return errno == ENOENT ? 0 : cannot("look at", path);
+		return errno == ENOENT ? 0 : gs_cannot("look at", path);
 	if (S_ISDIR(st.st_mode) && holds_a_result(path))
 		return 0;
 	gs_err("%s exists and is no result of gmemsim: it is left alone; name another folder",
@@ -166,28 +170,62 @@ static int make_tmp(const char *tmp)
 	if (!mkdir(tmp, 0777))
 		return 0;
 	/* left by a killed process that had our number */
-	if (errno == EEXIST && !remove_tree(tmp) && !mkdir(tmp, 0777))
+	if (errno == EEXIST && !gs_remove_tree(tmp) && !mkdir(tmp, 0777))
 		return 0;
-	return cannot("make the folder", tmp);
+	return gs_cannot("make the folder", tmp);
+}
+
+/* A name that can stand for a folder of ours.  0 or -errno (said). */
+static int check_name(const char *path, const char *trimmed_path)
+{
+	const char *name = name_of(trimmed_path);
+
+	if (*name && strcmp(name, ".") && strcmp(name, ".."))
+		return 0;
+	gs_err("\"%s\" cannot be a result folder: name a new one", path);
+	return -EINVAL;
+}
+
+/* The nearest folder above @path that is there. */
+static char *folder_above(const char *path)
+{
+	char *p = gs_strdup(path), *slash;
+
+	while ((slash = strrchr(p, '/'))) {
+		slash[slash == p] = 0;
+		if (slash == p || !access(p, F_OK))
+			return p;
+	}
+	free(p);
+	return gs_strdup(".");
+}
+
+int gs_outdir_check(const char *path)
+{
+	char *p = trimmed(path), *folder = folder_above(p);
+	bool exists;
+	int err = check_name(path, p);
+
+	if (!err)
+		err = may_replace(p, &exists);
+	if (!err && access(folder, W_OK | X_OK))
+		err = gs_cannot("write into", folder);
+	free(folder);
+	free(p);
+	return err;
 }
 
 struct gs_outdir *gs_outdir_begin(const char *path)
 {
 	struct gs_outdir *d = gs_calloc(1, sizeof(*d));
-	const char *name;
 	bool exists;
 
 	d->path = trimmed(path);
 	d->tmp = beside(d->path, "tmp");
-	name = name_of(d->path);
-	if (!*name || !strcmp(name, ".") || !strcmp(name, "..")) {
-		gs_err("\"%s\" cannot be a result folder: name a new one", path);
-		goto err;
-	}
-	if (make_parents(d->path) || may_replace(d->path, &exists) || make_tmp(d->tmp))
-		goto err;
-	return d;
-err:
+	gs_leftovers(d->path);
+	if (!check_name(path, d->path) && !gs_make_parents(d->path) &&
+	    !may_replace(d->path, &exists) && !make_tmp(d->tmp))
+		return d;
 	outdir_free(d);
 	return NULL;
 }
@@ -200,7 +238,7 @@ FILE *gs_outdir_file(struct gs_outdir *d, const char *name)
 	gs_assert(!strchr(name, '/'));
 	f = fopen(path, "wxe");
 	if (!f) {
-		cannot("create", path);
+		gs_cannot("create", path);
 	} else {
 		GS_PUSH_ROOM(d->files, d->n, d->cap);
 		d->files[d->n++] = (struct outfile){ f, gs_strdup(name) };
@@ -226,11 +264,11 @@ static int finish_file(FILE *f, const char *name)
 	int err = 0;
 
 	if (fflush(f) || fsync(fileno(f)))
-		err = cannot("write", name);
+		err = gs_cannot("write", name);
 	else if (ferror(f) && (errno = reason_of(f)))
-		err = cannot("write", name);
+		err = gs_cannot("write", name);
 	if (fclose(f) && !err)
-		err = cannot("write", name);
+		err = gs_cannot("write", name);
 	return err;
 }
 
@@ -259,13 +297,13 @@ static int put_in_place(const struct gs_outdir *d)
 	int err = may_replace(d->path, &exists);
 
 	if (!err && exists && rename(d->path, old))
-		err = cannot("replace", d->path);
+		err = gs_cannot("replace", d->path);
 	if (!err && rename(d->tmp, d->path)) {
-		err = cannot("make the folder", d->path);
+		err = gs_cannot("make the folder", d->path);
 		if (exists && rename(old, d->path))
 			gs_err("the older result is in %s", old);
-	} else if (!err && exists && remove_tree(old)) {
-		cannot("remove the older result in", old); /* the new one is there */
+	} else if (!err && exists && gs_remove_tree(old)) {
+		gs_cannot("remove the older result in", old); /* the new one is there */
 	}
 	free(old);
 	return err ? err : sync_parent(d->path);
@@ -280,7 +318,7 @@ int gs_outdir_commit(struct gs_outdir *d)
 	if (!err)
 		err = put_in_place(d);
 	if (err)
-		remove_tree(d->tmp);
+		gs_remove_tree(d->tmp);
 	outdir_free(d);
 	return err;
 }
@@ -291,7 +329,7 @@ void gs_outdir_abort(struct gs_outdir *d)
 		return;
 	for (size_t i = 0; i < d->n; i++)
 		fclose(d->files[i].f);
-	remove_tree(d->tmp);
+	gs_remove_tree(d->tmp);
 	outdir_free(d);
 }
 
@@ -318,9 +356,9 @@ static int write_to(const char *path, const char *name, const void *data, size_t
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), err = 0;
 
 	if (fd < 0 || write_all(fd, data, len) || (sync && fsync(fd)))
-		err = cannot("write", name);
+		err = gs_cannot("write", name);
 	if (fd >= 0 && close(fd) && !err)
-		err = cannot("write", name);
+		err = gs_cannot("write", name);
 	return err;
 }
 
@@ -337,11 +375,11 @@ int gs_write_file(const char *path, const void *data, size_t len)
 	if (!real)
 		real = gs_strdup(path);
 	tmp = beside(real, "tmp");
-	err = make_parents(real);
+	err = gs_make_parents(real);
 	if (!err)
 		err = write_to(tmp, path, data, len, true);
 	if (!err && rename(tmp, real))
-		err = cannot("write", path);
+		err = gs_cannot("write", path);
 	if (err)
 		unlink(tmp);
 	else

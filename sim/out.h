@@ -12,6 +12,8 @@
 
 struct gs_outdir;
 
+/* Could a result be written to @path?  Asked before a long run.  0 or -errno (said). */
+int gs_outdir_check(const char *path);
 /* Begin directory @path (parents are made).  NULL on error (said already). */
 struct gs_outdir *gs_outdir_begin(const char *path);
 /* Open a file in it for writing; closed by commit or abort.  NULL on error. */
@@ -23,10 +25,22 @@ void gs_outdir_abort(struct gs_outdir *d);
 /* Whole-file replacement: write @len bytes to @path by way of a temporary. */
 int gs_write_file(const char *path, const void *data, size_t len);
 
+/* mkdir -p for what stands before the last slash in @path.  0 or -errno (said). */
+int gs_make_parents(const char *path);
+int gs_remove_tree(const char *path);
+/*
+ * Clear away what killed processes left beside @path under its temporary names;
+ * "DIR/": under those of any name in DIR.
+ */
+void gs_leftovers(const char *path);
+/* "cannot WHAT PATH: why; remedy" by errno; returns -errno. */
+int gs_cannot(const char *what, const char *path);
+
 /* A progress bar on a terminal, a line every few seconds otherwise. */
 struct gs_progress {
 	const char *what;
 	u64 total, done;
+	u64 base;		/* done before it began: no part of the rate */
 	u64 start_ns, shown_ns; /* private */
 	bool tty;
 };

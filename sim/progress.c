@@ -55,9 +55,9 @@ static void time_left(const struct gs_progress *p, u64 now, char *buf, size_t si
 	char text[64];
 
 	buf[0] = 0;
-	if (!p->done || p->done >= p->total)
+	if (p->done <= p->base || p->done >= p->total)
 		return;
-	ns = gs_muldiv_up(ns, p->total - p->done, p->done);
+	ns = gs_muldiv_up(ns, p->total - p->done, p->done - p->base);
 	duration((ns + second_ns - 1) / second_ns, text, sizeof(text));
 	snprintf(buf, size, ", %s left", text);
 }
@@ -74,8 +74,8 @@ static void draw(const struct gs_progress *p, u64 now)
 	bar[BAR] = 0;
 	time_left(p, now, left, sizeof(left));
 	fprintf(stderr, "\r%.20s [%s] %llu %%, %.3g/s%s\033[K", p->what, bar,
-		p->total ? gs_muldiv(done, 100, p->total) : 0, s > 0 ? (double)p->done / s : 0.0,
-		left);
+		p->total ? gs_muldiv(done, 100, p->total) : 0,
+		s > 0 ? (double)(p->done - p->base) / s : 0.0, left);
 	fflush(stderr);
 }
 
@@ -91,12 +91,20 @@ static void line(const struct gs_progress *p, u64 now)
 		gs_info("%s: %llu done", p->what, p->done);
 }
 
+/* Lines come at longer and longer intervals: a night of them is still a page. */
+static u64 pause_ns(const struct gs_progress *p, u64 now)
+{
+	if (p->tty)
+		return second_ns / 10;
+	return gs_min(gs_max((now - p->start_ns) / 8, 10 * second_ns), 600 * second_ns);
+}
+
 void gs_progress_update(struct gs_progress *p, u64 done)
 {
 	u64 now = now_ns();
 
 	p->done = done;
-	if (gs_quiet || now - p->shown_ns < (p->tty ? second_ns / 10 : 10 * second_ns))
+	if (gs_quiet || now - p->shown_ns < pause_ns(p, now))
 		return;
 	p->shown_ns = now;
 	if (p->tty)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -271,7 +272,8 @@ static void test_a_full_disk_is_said_and_keeps_the_older_result(void **state)
 	limit_files(RLIM_INFINITY);
 	hear();
 	assert_int_equal(err, -EFBIG);
-	assert_string_equal(said, "gmemsim: cannot write summary.json: File too large\n");
+	assert_string_equal(said, "gmemsim: cannot write summary.json: File too large; "
+				  "raise the limit on file sizes (ulimit -f)\n");
 	holds("r/summary.json", "old");
 	assert_int_equal(entries("."), 1);
 }
@@ -291,7 +293,8 @@ static void test_a_full_disk_is_said_of_large_writes_too(void **state)
 	limit_files(RLIM_INFINITY);
 	hear();
 	assert_int_equal(err, -EFBIG);
-	assert_string_equal(said, "gmemsim: cannot write summary.json: File too large\n");
+	assert_string_equal(said, "gmemsim: cannot write summary.json: File too large; "
+				  "raise the limit on file sizes (ulimit -f)\n");
 	assert_int_equal(entries("."), 0);
 }
 
@@ -306,6 +309,59 @@ static void test_what_a_killed_process_left_is_no_obstacle(void **state)
 	assert_int_equal(result("r", "x"), 0);
 	assert_int_equal(entries("r"), 1);
 	free(tmp);
+}
+
+/* The number of a process that is no more. */
+static long gone(void)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	return (long)pid;
+}
+
+static void test_what_processes_left_goes_when_they_are_gone(void **state)
+{
+	char *dead = gs_asprintf(".r.tmp-%ld", gone()), *other = gs_asprintf(".s.tmp-%ld", gone());
+	char *alive = gs_asprintf(".r.tmp-%ld", (long)getppid());
+
+	assert_int_equal(mkdir(dead, 0777) | mkdir(other, 0777) | mkdir(alive, 0777), 0);
+	put(".r.tmp-12x", "not ours");
+	gs_outdir_abort(gs_outdir_begin("r"));
+	assert_int_not_equal(access(dead, F_OK), 0);
+	assert_int_equal(access(other, F_OK), 0); /* of another result */
+	assert_int_equal(access(alive, F_OK), 0);
+	assert_int_equal(access(".r.tmp-12x", F_OK), 0);
+	gs_leftovers("./");
+	assert_int_not_equal(access(other, F_OK), 0);
+	free(dead);
+	free(other);
+	free(alive);
+}
+
+static void test_a_result_that_stood_aside_comes_back(void **state)
+{
+	char *old = gs_asprintf(".r.old-%ld", gone());
+
+	assert_int_equal(result(old, "old"), 0);
+	gs_quiet = true;
+	gs_leftovers("r");
+	assert_int_equal(entries("r"), 1);
+	assert_int_equal(entries("."), 1);
+	free(old);
+}
+
+static void test_a_place_is_checked_before_a_run(void **state)
+{
+	assert_int_equal(gs_outdir_check("a/b/r"), 0);
+	assert_int_equal(entries("."), 0); /* asking makes nothing */
+	put("f", "x");
+	listen();
+	assert_int_equal(gs_outdir_check("f"), -EEXIST);
+	assert_int_equal(gs_outdir_check("."), -EINVAL);
+	hear();
 }
 
 /* ---- files ------------------------------------------------------------------ */
@@ -332,7 +388,8 @@ static void test_a_failed_write_keeps_the_older_file(void **state)
 	limit_files(RLIM_INFINITY);
 	hear();
 	assert_int_equal(err, -EFBIG);
-	assert_non_null(strstr(said, "File too large\n"));
+	assert_non_null(strstr(said, "File too large; "
+				     "raise the limit on file sizes (ulimit -f)\n"));
 	holds("f", "old");
 	assert_int_equal(entries("."), 1);
 }
@@ -354,7 +411,8 @@ static void test_a_full_device_is_said(void **state)
 	listen();
 	assert_int_equal(gs_write_file("/dev/full", "x", 1), -ENOSPC);
 	hear();
-	assert_string_equal(said, "gmemsim: cannot write /dev/full: No space left on device\n");
+	assert_string_equal(said, "gmemsim: cannot write /dev/full: No space left on device; "
+				  "make room there, or write elsewhere\n");
 }
 
 static void test_a_folder_is_no_file_to_write(void **state)
@@ -386,6 +444,35 @@ static void test_progress_without_a_terminal_is_a_line_every_ten_seconds(void **
 	gs_progress_end(&p);
 	hear();
 	assert_string_equal(said, "gmemsim: sweep: 12 of 48 (25 %), 40 s left\n");
+}
+
+static void test_the_rate_is_of_what_was_done_since_the_beginning(void **state)
+{
+	struct gs_progress p;
+
+	listen();
+	gs_progress_begin(&p, "sweep", 48);
+	p.tty = false;
+	p.base = 24;
+	p.start_ns -= 13 * second;
+	p.shown_ns -= 13 * second;
+	gs_progress_update(&p, 36); /* 12 in 13 s, 12 to go */
+	hear();
+	assert_string_equal(said, "gmemsim: sweep: 36 of 48 (75 %), 14 s left\n");
+}
+
+static void test_lines_come_at_longer_intervals(void **state)
+{
+	struct gs_progress p;
+
+	listen();
+	gs_progress_begin(&p, "sweep", 48);
+	p.tty = false;
+	p.start_ns -= 4000 * second;
+	p.shown_ns -= 400 * second;
+	gs_progress_update(&p, 24); /* too early: an eighth of 4000 s is not over */
+	hear();
+	assert_string_equal(said, "");
 }
 
 static void test_progress_without_an_end_says_what_is_done(void **state)
@@ -457,12 +544,17 @@ int main(void)
 		TEST(test_a_full_disk_is_said_and_keeps_the_older_result),
 		TEST(test_a_full_disk_is_said_of_large_writes_too),
 		TEST(test_what_a_killed_process_left_is_no_obstacle),
+		TEST(test_what_processes_left_goes_when_they_are_gone),
+		TEST(test_a_result_that_stood_aside_comes_back),
+		TEST(test_a_place_is_checked_before_a_run),
 		TEST(test_a_file_is_replaced_whole),
 		TEST(test_a_failed_write_keeps_the_older_file),
 		TEST(test_a_link_to_a_file_stays_a_link),
 		TEST(test_a_full_device_is_said),
 		TEST(test_a_folder_is_no_file_to_write),
 		TEST(test_progress_without_a_terminal_is_a_line_every_ten_seconds),
+		TEST(test_the_rate_is_of_what_was_done_since_the_beginning),
+		TEST(test_lines_come_at_longer_intervals),
 		TEST(test_progress_without_an_end_says_what_is_done),
 		TEST(test_a_bar_is_redrawn_at_most_ten_times_a_second_and_cleared),
 		TEST(test_quiet_silences_progress),
