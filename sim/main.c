@@ -6,6 +6,7 @@
 #include "sim/version.h"
 #include "traces/cmd.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +35,8 @@ static const char sweep_more[] =
 	"  -j N             points at a time (as many as there are processors)\n"
 	"  -o DIR           where results go (results/NAME for NAME.yaml)\n"
 	"  --resume         keep the points in DIR that are finished and still the same\n"
+	"  --retry-failed   the same, but run those again that failed\n"
+	"  --timeout TIME   a point that takes longer has failed (\"90 s\", \"10 min\", \"2 h\")\n"
 	"  --engine local   this machine; slurm comes with a later version\n"
 	"  --set, --trace, --quiet   as for run\n"
 	"\n"
@@ -53,8 +56,9 @@ static const char sweep_more[] =
 	"          - {label: uvm, set: {manager.type: uvm}}\n"
 	"          - {label: tree, set: {manager.type: gmem, manager.prefetcher: tree}}\n"
 	"\n"
-	"DIR/sweep.csv has one row a point, in the order of the grid; a point that fails is a\n"
-	"row with its reason.  DIR/points has summary.json of each.\n";
+	"DIR/sweep.csv has one row a point, in the order of the grid; a point that fails, crashes\n"
+	"or hangs is a row with its reason.  DIR/points has summary.json of each.  A sweep may be\n"
+	"killed at any moment: --resume goes on, and the results are the same to the byte.\n";
 
 static const char config_more[] =
 	"  --schema         every key as a page of Markdown; needs no configuration\n"
@@ -67,7 +71,7 @@ static const char trace_more[] = "  gmemsim trace help tells more.\n";
 static const struct command commands[] = {
 	{ "run", "CONFIG.yaml [--trace FILE] [--set KEY=VALUE]... [-o DIR] [--json] [--quiet]",
 	  "replay one job on one machine under one manager", cmd_run, run_more },
-	{ "sweep", "CONFIG.yaml [-j N] [--engine local|slurm] [--resume] [-o DIR]",
+	{ "sweep", "CONFIG.yaml [-j N] [--resume | --retry-failed] [--timeout TIME] [-o DIR]",
 	  "the same over a grid of settings, in parallel", cmd_sweep, sweep_more },
 	{ "trace", "info|cat|stat|verify|import ...", "look at, check and import traces", tr_cmd,
 	  trace_more },
@@ -160,6 +164,7 @@ int main(int argc, char **argv)
 	const struct command *c;
 	int rc;
 
+	signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk */
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		main_help(argc > 1 ? stdout : stderr, argc > 2 ? argv[2] : "");
 		return argc > 1 ? GS_EXIT_OK : GS_EXIT_USER;

@@ -104,6 +104,8 @@ static int run(const struct options *o)
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	rc = setup_load(&s, o->config, o->sets.v, o->sets.n) ? GS_EXIT_USER : GS_EXIT_OK;
 
+	if (!rc && o->out && gs_outdir_check(o->out))
+		rc = GS_EXIT_USER;
 	if (!rc)
 		rc = run_prepare(&r, &s);
 	if (!rc) {

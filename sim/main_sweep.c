@@ -6,12 +6,11 @@
 #include "sim/version.h"
 #include "traces/trace.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 char *sweep_path(const struct sweep *sw, size_t point, const char *suffix)
@@ -109,74 +108,6 @@ static int check_points(struct sweep *sw)
 	return err;
 }
 
-/* ---- the directory ------------------------------------------------------------ */
-
-static int make_dir(const char *path)
-{
-	char *copy = gs_strdup(path);
-	int err = 0;
-
-	for (char *p = copy + 1; !err && *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		err = mkdir(copy, 0777) && errno != EEXIST ? -errno : 0;
-		*p = '/';
-	}
-	if (!err && mkdir(copy, 0777) && errno != EEXIST)
-		err = -errno;
-	if (err)
-		gs_err("%s: cannot make this folder: %s", path, strerror(-err));
-	free(copy);
-	return err;
-}
-
-static int not_dots(const struct dirent *e)
-{
-	return strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
-}
-
-/* How many entries @dir has; they are removed if @remove. */
-static int entries(const char *dir, bool and_remove)
-{
-	struct dirent **e = NULL;
-	int n = scandir(dir, &e, not_dots, NULL);
-
-	for (int i = 0; i < n; i++) {
-		char *path = gs_asprintf("%s/%s", dir, e[i]->d_name);
-
-		if (and_remove)
-			unlink(path);
-		free(path);
-		free(e[i]);
-	}
-	free(e);
-	return n;
-}
-
-static int open_dir(const struct sweep *sw)
-{
-	char *points = gs_asprintf("%s/points", sw->out);
-	char *table = gs_asprintf("%s/sweep.csv", sw->out);
-	int err = 0;
-
-	if (access(points, F_OK) && entries(sw->out, false) > 0) {
-		gs_err("%s: there is something in it, and it is no earlier sweep; choose another "
-		       "folder with -o",
-		       sw->out);
-		err = -EEXIST;
-	}
-	if (!err)
-		err = make_dir(points);
-	if (!err)
-		unlink(table); /* an unfinished sweep has none */
-	if (!err && !sw->resume)
-		entries(points, true);
-	free(points);
-	free(table);
-	return err;
-}
-
 /* ---- the command ----------------------------------------------------------------- */
 
 static int parse_jobs(u32 *jobs, const char *text)
@@ -192,6 +123,29 @@ static int parse_jobs(u32 *jobs, const char *text)
 	return -1;
 }
 
+/* "90", "90 s", "10 min", "2 h" */
+static int parse_timeout(u64 *seconds, const char *text)
+{
+	static const struct {
+		const char *name;
+		u64 seconds;
+	} units[] = { { "", 1 }, { "s", 1 }, { "min", 60 }, { "h", 3600 } };
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	while (*end == ' ')
+		end++;
+	for (size_t i = 0; i < GS_ARRAY_SIZE(units) && n > 0 && n < 1000000; i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		*seconds = n * units[i].seconds;
+		return -1;
+	}
+	gs_err("sweep: --timeout takes a time, as in \"90 s\", \"10 min\" or \"2 h\", not '%s'",
+	       text);
+	return GS_EXIT_USER;
+}
+
 static int check_engine(const char *name)
 {
 	if (!strcmp(name, "local"))
@@ -203,20 +157,23 @@ static int check_engine(const char *name)
 	return GS_EXIT_USER;
 }
 
+static const struct option longs[] = {
+	{ "trace", required_argument, NULL, 't' },
+	{ "set", required_argument, NULL, 's' },
+	{ "output", required_argument, NULL, 'o' },
+	{ "jobs", required_argument, NULL, 'j' },
+	{ "engine", required_argument, NULL, 'e' },
+	{ "resume", no_argument, NULL, 'r' },
+	{ "retry-failed", no_argument, NULL, 'f' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "timeout", required_argument, NULL, 'T' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
 /* -1: go on; otherwise the exit code. */
 static int parse(struct sweep *sw, int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{ "trace", required_argument, NULL, 't' },
-		{ "set", required_argument, NULL, 's' },
-		{ "output", required_argument, NULL, 'o' },
-		{ "jobs", required_argument, NULL, 'j' },
-		{ "engine", required_argument, NULL, 'e' },
-		{ "resume", no_argument, NULL, 'r' },
-		{ "quiet", no_argument, NULL, 'q' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	int c, rc = -1;
 
 	optind = 0;
@@ -231,12 +188,15 @@ static int parse(struct sweep *sw, int argc, char **argv)
 			rc = parse_jobs(&sw->jobs, optarg);
 		else if (c == 'e')
 			rc = check_engine(optarg);
-		else if (c == 'r')
+		else if (c == 'T')
+			rc = parse_timeout(&sw->timeout, optarg);
+		else if (c == 'r' || c == 'f')
 			sw->resume = true;
 		else if (c == 'q')
 			gs_quiet = true;
 		else
 			rc = c == 'h' ? GS_EXIT_OK : GS_EXIT_USER;
+		sw->retry |= c == 'f';
 		if (c == 'h')
 			main_help(stdout, "sweep");
 	}
@@ -260,15 +220,27 @@ static char *default_out(const char *config)
 			   (int)(dot && dot > base ? dot - base : (long)strlen(base)), base);
 }
 
+/* Why it ended early, and how to go on. */
+static int stopped(const struct sweep *sw)
+{
+	size_t done = 0;
+
+	for (size_t i = 0; i < sw->grid.npoints; i++)
+		done += sw->points[i].row || sw->points[i].reason;
+	gs_err("%s after %zu of %zu points; with --resume the same command goes on from there",
+	       sw->stop, done, sw->grid.npoints);
+	return GS_EXIT_USER;
+}
+
 static int sweep(struct sweep *sw)
 {
 	size_t failed = 0;
 
-	if (load_grid(sw) || check_points(sw) || open_dir(sw))
-		return GS_EXIT_USER;
 	if (sw->resume)
 		sweep_take_up(sw);
 	sweep_run(sw);
+	if (sw->stop)
+		return stopped(sw);
 	if (sweep_write(sw))
 		return GS_EXIT_USER;
 	for (size_t i = 0; i < sw->grid.npoints; i++)
@@ -280,14 +252,16 @@ static int sweep(struct sweep *sw)
 
 int cmd_sweep(int argc, char **argv)
 {
-	struct sweep sw = { .jobs = (u32)sysconf(_SC_NPROCESSORS_ONLN) };
+	struct sweep sw = { .jobs = (u32)sysconf(_SC_NPROCESSORS_ONLN), .lock = -1 };
 	int rc = parse(&sw, argc, argv);
 
-	if (rc < 0) {
-		if (!sw.out)
-			sw.out = default_out(sw.config);
+	if (rc < 0 && !sw.out)
+		sw.out = default_out(sw.config);
+	if (rc < 0 && (load_grid(&sw) || check_points(&sw) || sweep_open(&sw)))
+		rc = GS_EXIT_USER;
+	if (rc < 0)
 		rc = sweep(&sw);
-	}
+	sweep_close(&sw);
 	for (size_t i = 0; sw.points && i < sw.grid.npoints; i++) {
 		free(sw.points[i].row);
 		free(sw.points[i].reason);
@@ -296,5 +270,7 @@ int cmd_sweep(int argc, char **argv)
 	gs_grid_free(&sw.grid);
 	sets_fini(&sw.sets);
 	free(sw.out);
+	if (sw.stop_signal) /* the shell is to know */
+		raise(sw.stop_signal);
 	return rc;
 }

@@ -3,206 +3,165 @@
  * main_sweep_run.c - the points of a sweep, each in a process of its own
  *
  * A point that crashes takes nobody with it, and no state can leak from one
- * to the next.  The file with stamp and row is written last and whole: where
- * it is, the point is done.
+ * to the next.  A sweep that dies takes its points along, so that they are not
+ * still at work when another takes it up.
  */
+#define _GNU_SOURCE /* memfd_create() */
 #include "sim/main_sweep.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-/* ---- the child ------------------------------------------------------------- */
-
-/* Let @write fill a file that appears at @path whole. */
-static int write_file(const struct sweep *sw, size_t i, const char *suffix,
-		      void (*write)(FILE *f, const struct gs_report *r, u64 stamp),
-		      const struct gs_report *r)
+static u64 now_ns(void)
 {
-	char *path = sweep_path(sw, i, suffix), *text = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&text, &size);
-	int err;
+	struct timespec t;
 
-	gs_assert(f);
-	write(f, r, sw->points[i].stamp);
-	fclose(f);
-	err = gs_write_file(path, text, size);
-	free(text);
-	free(path);
-	return err;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000 + (u64)t.tv_nsec;
 }
 
-static void write_summary(FILE *f, const struct gs_report *r, u64 stamp)
+/* ---- processes --------------------------------------------------------------- */
+
+static void __attribute__((noreturn))
+be_point(const struct sweep *sw, size_t i, pid_t parent, const sigset_t *mask)
 {
-	gs_report_json(f, r);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent) /* it died before we asked */
+		_exit(GS_EXIT_BUG);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	dup2(sw->points[i].log, STDERR_FILENO);
+	_exit(sweep_point(sw, i));
 }
 
-static void write_row(FILE *f, const struct gs_report *r, u64 stamp)
+static void start(struct sweep *sw, size_t i, const sigset_t *mask)
 {
-	struct gs_mean mean;
-
-	gs_report_mean(r, &mean);
-	fprintf(f, "# %016llx\n", stamp);
-	gs_csv_names(f, gs_mean_rows);
-	fputc('\n', f);
-	gs_csv_values(f, gs_mean_rows, &mean);
-	fputc('\n', f);
-}
-
-static int run_point(const struct sweep *sw, size_t i)
-{
-	struct setup s;
-	struct run r = { 0 };
-	int rc = sweep_setup(sw, i, &s) ? GS_EXIT_USER : GS_EXIT_OK;
-
-	if (!rc)
-		rc = run_prepare(&r, &s);
-	if (!rc)
-		rc = run_replay(&r, NULL);
-	if (!rc && (write_file(sw, i, ".json", write_summary, &r.report) ||
-		    write_file(sw, i, ".csv", write_row, &r.report)))
-		rc = GS_EXIT_USER;
-	run_fini(&r);
-	setup_fini(&s);
-	return rc;
-}
-
-static void start(struct sweep *sw, size_t i)
-{
-	char *log = sweep_path(sw, i, ".log");
+	pid_t self = getpid(), pid;
 
 	fflush(NULL);
-	sw->points[i].pid = fork();
-	if (sw->points[i].pid < 0) {
-		gs_err("cannot start a process: %s", strerror(errno));
-		exit(GS_EXIT_BUG);
+	/* what it says is kept in memory: the disk may be what it complains of */
+	sw->points[i].log = memfd_create("point", MFD_CLOEXEC);
+	pid = sw->points[i].log < 0 ? -1 : fork();
+	if (!pid)
+		be_point(sw, i, self, mask);
+	if (pid < 0) {
+		gs_err("cannot start a process: %s; try a smaller -j", strerror(errno));
+		sweep_stop(sw, "no more processes: the sweep ends");
+		return;
 	}
-	if (!sw->points[i].pid) {
-		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+	sw->points[i].pid = pid;
+	sw->points[i].due_ns = now_ns() + sw->timeout * 1000000000;
+	sw->running++;
+}
 
-		if (fd >= 0)
-			dup2(fd, STDERR_FILENO);
-		_exit(run_point(sw, i));
+/* Those that have taken too long, or all. */
+static void kill_points(struct sweep *sw, bool all)
+{
+	u64 now = now_ns();
+
+	for (size_t i = 0; i < sw->grid.npoints; i++) {
+		struct point *p = &sw->points[i];
+
+		if (!p->pid || (!all && (!sw->timeout || now < p->due_ns)))
+			continue;
+		p->overdue = !all;
+		kill(p->pid, SIGKILL);
 	}
-	free(log);
 }
 
-/* ---- the parent ------------------------------------------------------------- */
-
-/* Line @n of a file, without its end; NULL if there is none. */
-static char *read_line(const char *path, int n)
-{
-	FILE *f = fopen(path, "r");
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t len = -1;
-
-	for (int i = 0; f && i <= n; i++)
-		len = getline(&line, &cap, f);
-	if (f)
-		fclose(f);
-	if (len < 0) {
-		free(line);
-		return NULL;
-	}
-	line[strcspn(line, "\n")] = '\0';
-	return line;
-}
-
-/* The point's row, if a finished one with the same stamp is there. */
-static char *finished_row(const struct sweep *sw, size_t i)
-{
-	char *path = sweep_path(sw, i, ".csv"), *first = read_line(path, 0), *row = NULL;
-	char stamp[24];
-
-	snprintf(stamp, sizeof(stamp), "# %016llx", sw->points[i].stamp);
-	if (first && !strcmp(first, stamp))
-		row = read_line(path, 2);
-	free(first);
-	free(path);
-	return row;
-}
-
-/* What the point said last, or how it ended. */
-static char *why_failed(const struct sweep *sw, size_t i, int status)
-{
-	static const char own[] = "gmemsim: ";
-	char *path = sweep_path(sw, i, ".log"), *line = read_line(path, 0), *why;
-
-	free(path);
-	if (WIFSIGNALED(status))
-		why = gs_asprintf("killed by signal %d", WTERMSIG(status));
-	else if (line && !strncmp(line, own, strlen(own)))
-		why = gs_strdup(line + strlen(own));
-	else if (line)
-		why = gs_strdup(line);
-	else
-		why = gs_asprintf("exit status %d", WEXITSTATUS(status));
-	free(line);
-	return why;
-}
-
-static void finish(struct sweep *sw, size_t i, int status)
-{
-	struct point *p = &sw->points[i];
-	char *log = sweep_path(sw, i, ".log");
-
-	p->pid = 0;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == GS_EXIT_OK)
-		p->row = finished_row(sw, i);
-	if (p->row)
-		unlink(log);
-	else
-		p->reason = why_failed(sw, i, status);
-	free(log);
-}
-
-static void wait_for_one(struct sweep *sw)
+/* Take note of all that have ended. */
+static void reap(struct sweep *sw)
 {
 	int status;
-	pid_t pid = wait(&status);
+	pid_t pid;
 
-	gs_assert(pid > 0);
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (size_t i = 0; i < sw->grid.npoints; i++) {
+			struct point *p = &sw->points[i];
+
+			if (p->pid != pid)
+				continue;
+			p->pid = 0;
+			sw->running--;
+			/* whom we killed to stop has not failed */
+			if (!sw->stop_signal || !WIFSIGNALED(status))
+				sweep_point_ended(sw, i, status);
+			close(p->log);
+		}
+	}
+}
+
+/* ---- the sweep --------------------------------------------------------------- */
+
+void sweep_stop(struct sweep *sw, const char *why)
+{
+	if (!sw->stop)
+		sw->stop = why;
+}
+
+/* Signals that we wait for; one that is ignored (nohup) stays so. */
+static void block_signals(sigset_t *ours, sigset_t *before)
+{
+	static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa;
+
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(ours);
+	sigaddset(ours, SIGCHLD);
+	for (size_t i = 0; i < GS_ARRAY_SIZE(stops); i++)
+		if (!sigaction(stops[i], NULL, &sa) && sa.sa_handler != SIG_IGN)
+			sigaddset(ours, stops[i]);
+	sigprocmask(SIG_BLOCK, ours, before);
+}
+
+/* Until a point ends, somebody stops us, or a second is over. */
+static void wait_a_moment(struct sweep *sw, const sigset_t *ours)
+{
+	static const struct timespec second = { .tv_sec = 1 };
+	int sig = sigtimedwait(ours, NULL, &second);
+
+	if (sig > 0 && sig != SIGCHLD) {
+		sw->stop_signal = sig;
+		sweep_stop(sw, "stopped by a signal");
+		kill_points(sw, true);
+	}
+	kill_points(sw, false);
+	reap(sw);
+}
+
+static size_t ended(const struct sweep *sw)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < sw->grid.npoints; i++)
-		if (sw->points[i].pid == pid)
-			finish(sw, i, status);
+		n += sw->points[i].row || sw->points[i].reason;
+	return n;
 }
 
 void sweep_run(struct sweep *sw)
 {
 	struct gs_progress bar;
-	size_t done = 0;
-	u32 running = 0;
+	sigset_t ours, before;
+	size_t i = 0;
 
+	block_signals(&ours, &before);
 	gs_progress_begin(&bar, "sweep", sw->grid.npoints);
-	for (size_t i = 0; i < sw->grid.npoints || running;) {
-		if (i < sw->grid.npoints && sw->points[i].row) {
+	bar.base = ended(sw);
+	while ((i < sw->grid.npoints && !sw->stop) || sw->running) {
+		if (i < sw->grid.npoints && (sw->points[i].row || sw->points[i].reason))
 			i++;
-			done++;
-		} else if (i < sw->grid.npoints && running < sw->jobs) {
-			start(sw, i++);
-			running++;
-		} else {
-			wait_for_one(sw);
-			running--;
-			done++;
-		}
-		gs_progress_update(&bar, done);
+		else if (i < sw->grid.npoints && !sw->stop && sw->running < sw->jobs)
+			start(sw, i++, &before);
+		else
+			wait_a_moment(sw, &ours);
+		gs_progress_update(&bar, ended(sw));
 	}
 	gs_progress_end(&bar);
-}
-
-void sweep_take_up(struct sweep *sw)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < sw->grid.npoints; i++) {
-		sw->points[i].row = finished_row(sw, i);
-		n += !!sw->points[i].row;
-	}
-	gs_info("%zu of %zu points are there already", n, sw->grid.npoints);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 }

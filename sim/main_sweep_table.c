@@ -184,6 +184,8 @@ static void print_block(FILE *f, const struct sweep *sw, size_t from, size_t to)
 	}
 }
 
+enum { SHOWN = 12 };
+
 static void print_failures(FILE *f, const struct sweep *sw)
 {
 	size_t failed = 0, shown = 0;
@@ -192,7 +194,7 @@ static void print_failures(FILE *f, const struct sweep *sw)
 		failed += !!sw->points[i].reason;
 	if (failed)
 		fprintf(f, "\n%zu of %zu points failed:\n", failed, sw->grid.npoints);
-	for (size_t i = 0; i < sw->grid.npoints && shown < 5; i++) {
+	for (size_t i = 0; i < sw->grid.npoints && shown < SHOWN; i++) {
 		if (!sw->points[i].reason)
 			continue;
 		fprintf(f, "  point %zu: %s\n", i, sw->points[i].reason);
@@ -200,6 +202,8 @@ static void print_failures(FILE *f, const struct sweep *sw)
 	}
 	if (failed > shown)
 		fprintf(f, "  ... all reasons are in sweep.csv\n");
+	if (failed)
+		fprintf(f, "  --retry-failed runs these again\n");
 }
 
 void sweep_print(FILE *f, const struct sweep *sw)
