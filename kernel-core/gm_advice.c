@@ -100,7 +100,7 @@ static bool visit_willneed(struct gm_work *w, struct gm_mapping *m)
 static bool visit_free(struct gm_work *w, struct gm_mapping *m)
 {
 	struct gm_core *core = w->core;
-	bool drop = w->kind == GM_W_UNMAP;
+	bool drop = w->kind == GM_W_UNMAP, begun = true;
 	u8 cause = drop ? GM_CAUSE_UNMAP : GM_CAUSE_FREE;
 
 	if (gm_in_flight(m)) {
@@ -108,17 +108,17 @@ static bool visit_free(struct gm_work *w, struct gm_mapping *m)
 		return false;
 	}
 	if (m->state == GM_DEVICE) {
-		gm_work_begin(w, m, drop ? GM_C_DROP_DEV : GM_C_FREE_DEV, cause,
-			      core->devs[m->owner]);
+		begun = gm_work_begin(w, m, drop ? GM_C_DROP_DEV : GM_C_FREE_DEV, cause,
+				      core->devs[m->owner]);
 	} else if (m->flags & GM_MAP_CPU_PTE) {
-		gm_work_begin(w, m, drop ? GM_C_DROP_CPU : GM_C_FREE_CPU, cause, NULL);
+		begun = gm_work_begin(w, m, drop ? GM_C_DROP_CPU : GM_C_FREE_CPU, cause, NULL);
 	} else if (m->state == GM_CPU) {
 		core->ops->host_free(core->host, m->host_frame);
 		m->flags &= (u8)~GM_MAP_HOSTED;
 		m->evicted_at = 0;
 		gm_set_state(m, GM_NOMAP);
 	}
-	return true;
+	return begun || !drop;
 }
 
 static bool visit_detach(struct gm_work *w, struct gm_mapping *m)

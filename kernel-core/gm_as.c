@@ -133,7 +133,8 @@ int gm_munmap(struct gm_as *as, u64 va, u64 bytes, struct gm_waiter *waiter)
 	w = gm_work_new(as, GM_W_UNMAP, va, va + bytes);
 	if (!w)
 		return -ENOMEM;
-	err = gm_as_cut(as, va, va + bytes, &w->dying);
+	w->spare = gm_txn_alloc(as->core);
+	err = w->spare ? gm_as_cut(as, va, va + bytes, &w->dying) : -ENOMEM;
 	if (err || list_empty(&w->dying)) {
 		gm_work_free(w);
 		return err;

@@ -215,5 +215,8 @@ void gm_txn_wake(struct gm_txn *t)
 		work->pending--;
 		gm_work_landed(work, t);
 	}
-	list_add(&t->link, &core->pool);
+	if (work && work->kind == GM_W_UNMAP && !work->spare)
+		work->spare = t;
+	else
+		list_add(&t->link, &core->pool);
 }

@@ -99,15 +99,17 @@ struct gm_work {
 	struct list_head dying;	  /* munmap: its ranges ... */
 	struct list_head as_link; /* ... gm_as.dying */
 	struct gm_range *at;	  /* munmap: where it is */
+	struct gm_txn *spare;	  /* munmap: it goes on without memory */
 	u64 va, end;
 	u32 pending; /* moves of its own in progress */
 	u32 told;    /* munmap: devices that know */
 	int err;
-	u8 kind;     /* enum gm_work_kind */
-	bool joined; /* waits with ->join */
-	bool asking; /* waits for ->op */
-	bool ready;  /* is on gm_core.works */
-	bool advice; /* asked for by the program, not by a policy */
+	u8 kind;      /* enum gm_work_kind */
+	bool joined;  /* waits with ->join */
+	bool asking;  /* waits for ->op */
+	bool starved; /* no memory: goes on when one of its moves has landed */
+	bool ready;   /* is on gm_core.works */
+	bool advice;  /* asked for by the program, not by a policy */
 	struct gm_op op;
 };
 
@@ -173,6 +175,8 @@ void gm_run(struct gm_core *core);
 
 /* ---- gm_txn.c: life of a move, groups --------------------------------- */
 
+/* Memory for a move, on no list; goes back to core->pool.  NULL: none. */
+struct gm_txn *gm_txn_alloc(struct gm_core *core);
 /*
  * A move of @m as in script @kind.  @m goes in flight at once, the script begins
  * when gm_txn_start() says so.  NULL: no memory, nothing has changed.

@@ -4,7 +4,7 @@
  */
 #include "gm_pager.h"
 
-static struct gm_txn *txn_alloc(struct gm_core *core)
+struct gm_txn *gm_txn_alloc(struct gm_core *core)
 {
 	struct gm_txn *t = list_first_entry_or_null(&core->pool, struct gm_txn, link);
 
@@ -87,7 +87,7 @@ struct gm_txn *gm_txn_new(struct gm_mapping *m, u8 kind, u8 cause, struct gm_dev
 		core->stats.broken_order++;
 		return NULL;
 	}
-	t = txn_alloc(core);
+	t = gm_txn_alloc(core);
 	if (!t)
 		return NULL;
 	t->core = core;

@@ -46,6 +46,8 @@ struct gm_work *gm_work_new(struct gm_as *as, u8 kind, u64 va, u64 end)
 void gm_work_free(struct gm_work *w)
 {
 	w->as->nr_works--;
+	if (w->spare)
+		list_add(&w->spare->link, &w->core->pool);
 	list_add(&w->link, &w->core->works_free);
 }
 
@@ -66,10 +68,27 @@ static void flush(struct gm_work *w)
 	w->group = NULL;
 }
 
+/* A move from the pool, from new memory, or with what munmap has put by. */
+static struct gm_txn *new_move(struct gm_work *w, struct gm_mapping *m, u8 kind, u8 cause,
+			       struct gm_dev *dev)
+{
+	struct gm_txn *t = gm_txn_new(m, kind, cause, dev);
+
+	if (t || !w->spare)
+		return t;
+	list_add(&w->spare->link, &w->core->pool);
+	w->spare = NULL;
+	return gm_txn_new(m, kind, cause, dev);
+}
+
 bool gm_work_begin(struct gm_work *w, struct gm_mapping *m, u8 kind, u8 cause, struct gm_dev *dev)
 {
-	struct gm_txn *t = gm_txn_new(m, kind, cause, dev), *g = w->group;
+	struct gm_txn *t = new_move(w, m, kind, cause, dev), *g = w->group;
 
+	if (!t && w->kind == GM_W_UNMAP) {
+		w->starved = true;
+		return false;
+	}
 	if (!t) {
 		w->err = -ENOMEM;
 		return false;
@@ -216,7 +235,8 @@ static void go_on(struct gm_work *w)
 		w->va = w->end;
 		w->err = w->err ? w->err : -ENODEV;
 	}
-	while (!w->joined && !w->asking && w->pending < window && (r = next_range(w))) {
+	while (!w->joined && !w->asking && !w->starved && w->pending < window &&
+	       (r = next_range(w))) {
 		u64 i = (w->va - r->va) >> w->core->unit_shift;
 
 		if (gm_work_visit(w, &r->map[i]))
@@ -303,6 +323,7 @@ static void work_ends(struct gm_work *w)
 void gm_work_run(struct gm_work *w)
 {
 	w->ready = false;
+	w->starved = false;
 	go_on(w);
 	if (!is_over(w) || (w->kind == GM_W_UNMAP && tell_next(w)))
 		return;
