@@ -189,6 +189,23 @@ static bool starves(struct gm_hnode *n, struct gm_txn *t)
 	return false;
 }
 
+/*
+ * Who is first in a queue may hope for a frame that a move between devices is
+ * about to leave, and that one stands further back in another queue, behind who
+ * hopes likewise.  [no victims are left]
+ */
+static void uncross(struct gm_hnode *n)
+{
+	struct list_head *const queues[] = { &n->demand, &n->ahead };
+	struct gm_txn *t, *next;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(queues); i++)
+		list_for_each_entry_safe(t, next, queues[i], queue)
+			if (t->m->state == GM_TO_PEER)
+				starves(n, t);
+}
+
 /* ---- one by one ------------------------------------------------------- */
 
 static void give_up(struct gm_hnode *n, struct list_head *queue)
@@ -337,8 +354,6 @@ static void async_starvation(struct gm_hnode *n, struct list_head *queue)
 {
 	struct gm_txn *t;
 
-	if (n->nr_evicting || n->nr_isolated || n->nr_listed || n->nr_guarded)
-		return;
 	while ((t = list_first_entry_or_null(queue, struct gm_txn, queue)))
 		if (starves(n, t))
 			return;
@@ -366,12 +381,16 @@ void gm_hnode_serve(struct gm_hnode *n)
 		hand_out(n, &n->ahead);
 	if (async) {
 		async_groups(n);
+		if (n->nr_evicting || n->nr_isolated || n->nr_listed || n->nr_guarded)
+			return;
 		async_starvation(n, &n->demand);
 		async_starvation(n, &n->ahead);
+		uncross(n);
 		return;
 	}
 	direct_rounds(n, &n->demand);
 	if (list_empty(&n->demand))
 		direct_rounds(n, &n->ahead);
+	uncross(n);
 	swapd_step(n);
 }
