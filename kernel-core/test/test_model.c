@@ -9,6 +9,7 @@
  *
  *	GM_MODEL_STEPS=n   steps for each combination (default 2000)
  *	GM_MODEL_SEED=n    another course of events
+ *	GM_MODEL_ONLY=n    the n-th combination only ("mix" of a message)
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +30,8 @@ static void run(const char *variant, const char *evictor, const char *prefetcher
 	snprintf(where, sizeof(where), "%s/%s/%s seed %llu mix %u", variant, evictor, prefetcher,
 		 seed, mix);
 	w->rnd = seed * 0x9e3779b97f4a7c15ULL + 1;
-	w->spotless = mix % 4 == 3;
-	walk_begin(w, variant, evictor, prefetcher, !mix);
+	w->spotless = mix % 5 == 3;
+	walk_begin(w, variant, evictor, prefetcher, mix % 5 == 0);
 	for (i = 0; i < steps; i++) {
 		walk_step(w);
 		if (i % 97 == 96)
@@ -64,14 +65,16 @@ static void report(void)
 static void newest_content_is_read(void **state)
 {
 	u64 steps = env("GM_MODEL_STEPS", 2000), seed = env("GM_MODEL_SEED", 1);
+	u64 only = env("GM_MODEL_ONLY", U64_MAX);
 	u32 v, e, p, mix = 0;
 	struct gm_stats st;
 
 	for (v = 0; gm_variant_names[v]; v++)
 		for (e = 0; gm_evictor_names[e]; e++)
 			for (p = 0; gm_prefetcher_names[p]; p++, mix++)
-				run(gm_variant_names[v], gm_evictor_names[e],
-				    gm_prefetcher_names[p], seed + mix, mix % 5, steps, &st);
+				if (only == U64_MAX || only == mix)
+					run(gm_variant_names[v], gm_evictor_names[e],
+					    gm_prefetcher_names[p], seed + mix, mix, steps, &st);
 	report();
 }
 
