@@ -126,7 +126,7 @@ static const char *accounts(const struct gm_hnode *n)
 {
 	u64 sum = n->nr_free + n->nr_inflight + n->nr_listed + n->nr_pinned + n->nr_guarded +
 		  n->nr_isolated + n->nr_stranded;
-	u64 free = 0, want = 0;
+	u64 free = n->imported - n->fresh, want = 0;
 	const struct gm_txn *t;
 	u32 f;
 

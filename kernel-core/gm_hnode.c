@@ -37,15 +37,10 @@ static int init_lists(struct gm_hnode *n)
 	return 0;
 }
 
-/* Hand @k more frames to the core; the lowest is taken first. */
+/* Hand @k more frames to the core.  Their rows are not touched: memory that is
+ * never used costs nothing. */
 static void import(struct gm_hnode *n, u64 k)
 {
-	u64 i;
-
-	for (i = n->imported + k; i-- > n->imported;) {
-		n->frames[i].next_free = n->free;
-		n->free = (u32)i;
-	}
 	n->imported += k;
 	n->nr_free += k;
 	n->core->stats.frames_imported += k;
@@ -54,7 +49,6 @@ static void import(struct gm_hnode *n, u64 k)
 int gm_hnode_init(struct gm_hnode *n, u64 frames)
 {
 	const struct gm_params *p = n->core->params;
-	u64 i;
 
 	n->nr_frames = frames;
 	n->cap = p->cap ? min(p->cap >> n->core->unit_shift, frames) : frames;
@@ -63,8 +57,6 @@ int gm_hnode_init(struct gm_hnode *n, u64 frames)
 	n->frames = kvcalloc(frames, sizeof(*n->frames), GFP_KERNEL);
 	if (!n->frames || init_lists(n))
 		goto fail;
-	for (i = 0; i < frames; i++)
-		INIT_LIST_HEAD(&n->frames[i].copy);
 	set_watermarks(n);
 	if (!n->core->variant.import_batch)
 		import(n, n->cap);
@@ -117,7 +109,11 @@ u32 gm_hnode_take(struct gm_hnode *n, struct gm_mapping *m, u32 *imported)
 		*imported += (u32)k;
 	}
 	f = n->free;
-	n->free = n->frames[f].next_free;
+	if (f != NO_FRAME)
+		n->free = n->frames[f].next_free;
+	else
+		f = (u32)n->fresh++;
+	INIT_LIST_HEAD(&n->frames[f].copy);
 	n->frames[f].m = m;
 	n->nr_free--;
 	n->nr_inflight++;

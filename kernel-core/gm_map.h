@@ -129,7 +129,8 @@ struct gm_hnode {
 	u64 low, high;	 /* watermarks of free units */
 	u64 pin_limit;
 	u64 peak;
-	u32 free; /* top of the free stack; U32_MAX: none */
+	u32 free;  /* top of the stack of frames given back; U32_MAX: none */
+	u64 fresh; /* frames from here to imported were never used; taken last */
 	struct gm_frame *frames;
 	struct list_head guarded; /* oldest first */
 	struct list_head copies;  /* frames whose units hold a host frame */
