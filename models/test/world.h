@@ -27,6 +27,7 @@ struct world {
 	struct gs_sim *sim;
 	struct mm *mm;
 	struct gs_result res;
+	bool unchecked; /* a benchmark: the manager's self-check takes time */
 };
 
 static inline void world_defaults(const struct gm_param *rows, void *obj)
@@ -112,7 +113,7 @@ static inline int world_replay(struct world *w, struct gs_source *src)
 	w->mm = a.mm = mm_create(mm, w->sim, &w->machine, &src->job, &w->common, w->params);
 	assert_non_null(w->mm);
 	err = gs_replay(&a, &w->res);
-	if (!err && mm->check)
+	if (!err && mm->check && !w->unchecked)
 		assert_int_equal(mm->check(w->mm), 0);
 	return err;
 }
