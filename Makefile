@@ -122,6 +122,9 @@ determinism: lint-gcc lint-clang ## two runs, and gcc against clang, byte-identi
 	@scripts/golden.sh compare build/gmemsim build/gmemsim
 	@scripts/golden.sh compare build/gmemsim build/clang/gmemsim
 
+validate-pages: all ## miss counts of page traces against published ones (GMEMSIM_DATA)
+	@scripts/validate-pages.sh build/gmemsim
+
 bench: all $(BENCHES) ## measure; appends to results/bench.csv
 	@scripts/bench.sh $(BENCHES)
 
@@ -152,5 +155,5 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all help deps programs test check lint $(LINTS) golden golden-update determinism bench demo plots kmod kmod-test validate install uninstall clean FORCE
+.PHONY: all help deps programs test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate install uninstall clean FORCE
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
