@@ -64,6 +64,25 @@ static void progress(void *arg, u64 done, u64 total)
 	gs_progress_update(r->bar, done);
 }
 
+/* What is booked ahead has not been busy yet: reservations queue without gaps. */
+static gs_time busy_until(const struct hw_link *l, enum hw_dir dir, gs_time now)
+{
+	gs_time ahead = l->dir[dir].free_at > now ? l->dir[dir].free_at - now : 0;
+
+	return l->stats[dir].busy_ps - gs_min(ahead, l->stats[dir].busy_ps);
+}
+
+static void links_busy(void *arg, struct gs_sample *s)
+{
+	const struct run *r = arg;
+	const struct gs_machine *m = &r->setup->machine;
+
+	for (u32 d = 0; d < m->device.count; d++) {
+		s->h2d_busy_ps += busy_until(&m->links[d], HW_H2D, s->t);
+		s->d2h_busy_ps += busy_until(&m->links[d], HW_D2H, s->t);
+	}
+}
+
 /* device.hbm.capacity_percent: a share of what the job maps on each device. */
 static int share_footprint(struct setup *s, struct gs_source *src)
 {
@@ -189,6 +208,7 @@ int run_replay(struct run *r, struct gs_progress *bar)
 		.duration = duration,
 		.arg = r,
 		.progress = bar ? progress : NULL,
+		.links = links_busy,
 	};
 	int err;
 

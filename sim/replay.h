@@ -38,6 +38,7 @@ struct gs_sim_cfg { /* `sim.*` */
 extern const struct gm_param gs_sim_rows[];
 
 struct gs_iter_result {
+	gs_time start_ps;
 	gs_time time_ps, kernel_ps, stall_ps; /* kernel: at full residency */
 	gs_time stall_by[MM_NR_PHASES];
 	struct mm_stats mm; /* what the manager counted in it */
@@ -55,12 +56,15 @@ struct gs_tensor_result { /* one row a tensor */
 	u8 kind;
 	u64 bytes, touches, misses; /* touches, misses in units */
 	gs_time stall_ps;
+	u64 va;			  /* of its last life ... */
+	gs_time born_ps, died_ps; /* ... which ends with the run at the latest */
 };
 
 struct gs_sample { /* one row of series.csv */
 	gs_time t;
 	u64 hbm_bytes, h2d_bytes, d2h_bytes, faults, misses;
 	gs_time stall_ps;
+	gs_time h2d_busy_ps, d2h_busy_ps; /* of all links; filled in by args->links */
 };
 
 struct gs_result {
@@ -90,6 +94,8 @@ struct gs_replay_args {
 	gs_time (*duration)(void *arg, const struct gs_op *op);
 	void *arg;
 	void (*progress)(void *arg, u64 done, u64 total); /* may be NULL */
+	/* How long links have been busy until now; may be NULL. */
+	void (*links)(void *arg, struct gs_sample *s);
 };
 
 /* 0 and @res filled, or -errno (said).  @res is freed by the caller. */

@@ -77,11 +77,11 @@ static void sample(struct replay *r)
 	struct gs_result *res = r->res;
 	gs_time now = gs_now(r->sim);
 	const struct mm_stats *m = &r->mm->stats;
+	struct gs_sample s;
 
 	if (!r->mm || now < r->next_sample)
 		return;
-	GS_PUSH_ROOM(res->samples, res->nsamples, r->cap_samples);
-	res->samples[res->nsamples++] = (struct gs_sample){
+	s = (struct gs_sample){
 		.t = now,
 		.hbm_bytes = m->hbm_bytes,
 		.h2d_bytes = m->h2d_demand_bytes + m->h2d_prefetch_bytes,
@@ -90,6 +90,10 @@ static void sample(struct replay *r)
 		.misses = m->misses,
 		.stall_ps = r->stall_total,
 	};
+	if (r->a->links)
+		r->a->links(r->a->arg, &s);
+	GS_PUSH_ROOM(res->samples, res->nsamples, r->cap_samples);
+	res->samples[res->nsamples++] = s;
 	if (res->nsamples > 2ULL * r->a->cfg->series_points) {
 		for (size_t i = 0; 2 * i < res->nsamples; i++)
 			res->samples[i] = res->samples[2 * i];
@@ -172,6 +176,7 @@ void book_iteration(struct replay *r, u32 begins)
 	gs_time now = gs_now(r->sim);
 
 	if (i) {
+		i->start_ps = r->iter_start;
 		i->time_ps = now - r->iter_start;
 		if (r->mm)
 			i->mm = difference(r->mm->stats, &r->iter_mm);
@@ -210,6 +215,9 @@ void book_finish(struct replay *r)
 			.touches = r->tensors[t].touches,
 			.misses = r->tensors[t].misses,
 			.stall_ps = r->tensors[t].stall_ps,
+			.va = r->tensors[t].va,
+			.born_ps = r->tensors[t].born,
+			.died_ps = r->tensors[t].alive ? gs_now(r->sim) : r->tensors[t].died,
 		};
 	for (u32 t = 0; t < r->job->ntensors; t++)
 		r->tensors[t].name = NULL; /* the result owns it now */

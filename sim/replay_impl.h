@@ -39,6 +39,8 @@ struct tensor {
 	struct dep *reads;  /* ... and readers since, by stream (several streams) */
 	u64 touches, misses;
 	gs_time stall_ps;
+	u64 va; /* of its last life */
+	gs_time born, died;
 };
 
 /* What stands in a stream's queue. */

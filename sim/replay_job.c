@@ -116,6 +116,7 @@ static void unplace(struct replay *r, struct tensor *t)
 	else if (r->mm && r->mm->ops->exact && t->bytes)
 		mm_remove(r->mm, t->block.va, t->bytes);
 	t->alive = false;
+	t->died = gs_now(r->sim);
 }
 
 static bool on_alloc(struct replay *r, const struct gs_op *op)
@@ -136,6 +137,8 @@ static bool on_alloc(struct replay *r, const struct gs_op *op)
 	if (err)
 		return job_fail(r, err);
 	t->alive = true;
+	t->va = t->block.va;
+	t->born = gs_now(r->sim);
 	/* what exists before the first iteration was written by the host */
 	if (!r->passes && t->bytes)
 		push_host(r, t, 0, t->bytes, GS_WRITE, 0);

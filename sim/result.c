@@ -40,6 +40,10 @@ const struct gm_stat gs_mean_rows[] = {
 		 "Memory for the job's units, all devices it uses"),
 	GM_GAUGE(struct gs_mean, hbm_peak_bytes, GM_BYTES, "Most bytes resident at once"),
 	GM_GAUGE(struct gs_mean, footprint_bytes, GM_BYTES, "Units that the job maps, at most"),
+	GM_GAUGE(struct gs_mean, h2d_demand_bytes, GM_BYTES, "To the device since it was missing"),
+	GM_GAUGE(struct gs_mean, h2d_prefetch_bytes, GM_BYTES, "To the device ahead of need"),
+	GM_GAUGE(struct gs_mean, d2h_evict_bytes, GM_BYTES, "To the host to make room"),
+	GM_GAUGE(struct gs_mean, d2h_cpu_bytes, GM_BYTES, "To the host since the CPU touched it"),
 	GM_STAT_END
 };
 GM_STATS_COMPLETE(struct gs_mean, gs_mean_rows, 1);
@@ -74,6 +78,10 @@ static void mean_add(struct gs_mean *m, const struct gs_iter_result *it)
 	m->clean_drops += s->clean_drops;
 	m->h2d_bytes += h2d(s);
 	m->d2h_bytes += d2h(s);
+	m->h2d_demand_bytes += s->h2d_demand_bytes;
+	m->h2d_prefetch_bytes += s->h2d_prefetch_bytes;
+	m->d2h_evict_bytes += s->d2h_evict_bytes;
+	m->d2h_cpu_bytes += s->d2h_cpu_bytes;
 	m->d2d_bytes += s->d2d_bytes;
 	m->zeroed_bytes += s->zeroed_bytes;
 	m->discarded_bytes += s->discarded_bytes;
@@ -270,6 +278,21 @@ static void csv_summary(FILE *f, const struct gs_report *r)
 	fputc('\n', f);
 }
 
+static void csv_iterations(FILE *f, const struct gs_report *r)
+{
+	fputs("iteration,start_ps,time_ps,kernel_ps,stall_ps,", f);
+	gs_csv_names(f, mm_stat_rows);
+	csv_stall_names(f);
+	for (u32 i = 0; i < r->res->niterations; i++) {
+		const struct gs_iter_result *it = &r->res->iterations[i];
+
+		fprintf(f, "%u,%llu,%llu,%llu,%llu,", i, it->start_ps, it->time_ps, it->kernel_ps,
+			it->stall_ps);
+		gs_csv_values(f, mm_stat_rows, &it->mm);
+		csv_stall(f, it->stall_by);
+	}
+}
+
 static void csv_kernels(FILE *f, const struct gs_report *r)
 {
 	fputs("kernel,class,phase,calls,faults,kernel_ps,stall_ps", f);
@@ -286,24 +309,28 @@ static void csv_kernels(FILE *f, const struct gs_report *r)
 
 static void csv_tensors(FILE *f, const struct gs_report *r)
 {
-	fputs("tensor,kind,bytes,touches,misses,stall_ps\n", f);
+	fputs("tensor,kind,bytes,touches,misses,stall_ps,va,born_ps,died_ps\n", f);
 	for (size_t i = 0; i < r->res->ntensors; i++) {
 		const struct gs_tensor_result *t = &r->res->tensors[i];
 
 		gs_csv_text(f, t->name);
-		fprintf(f, ",%s,%llu,%llu,%llu,%llu\n", gs_tensor_kind_names[t->kind], t->bytes,
-			t->touches, t->misses, t->stall_ps);
+		fprintf(f, ",%s,%llu,%llu,%llu,%llu,%llu,%llu,%llu\n",
+			gs_tensor_kind_names[t->kind], t->bytes, t->touches, t->misses, t->stall_ps,
+			t->va, t->born_ps, t->died_ps);
 	}
 }
 
 static void csv_series(FILE *f, const struct gs_report *r)
 {
-	fputs("time_ps,hbm_bytes,h2d_bytes,d2h_bytes,faults,misses,stall_ps\n", f);
+	fputs("time_ps,hbm_bytes,h2d_bytes,d2h_bytes,faults,misses,stall_ps,h2d_busy_ps,"
+	      "d2h_busy_ps\n",
+	      f);
 	for (size_t i = 0; i < r->res->nsamples; i++) {
 		const struct gs_sample *s = &r->res->samples[i];
 
-		fprintf(f, "%llu,%llu,%llu,%llu,%llu,%llu,%llu\n", s->t, s->hbm_bytes, s->h2d_bytes,
-			s->d2h_bytes, s->faults, s->misses, s->stall_ps);
+		fprintf(f, "%llu,%llu,%llu,%llu,%llu,%llu,%llu,%llu,%llu\n", s->t, s->hbm_bytes,
+			s->h2d_bytes, s->d2h_bytes, s->faults, s->misses, s->stall_ps,
+			s->h2d_busy_ps, s->d2h_busy_ps);
 	}
 }
 
@@ -313,9 +340,9 @@ int gs_report_write(struct gs_outdir *dir, const struct gs_report *r)
 		const char *name;
 		void (*write)(FILE *f, const struct gs_report *r);
 	} files[] = {
-		{ "summary.json", gs_report_json }, { "summary.csv", csv_summary },
-		{ "kernels.csv", csv_kernels },	    { "tensors.csv", csv_tensors },
-		{ "series.csv", csv_series },
+		{ "summary.json", gs_report_json },   { "summary.csv", csv_summary },
+		{ "iterations.csv", csv_iterations }, { "kernels.csv", csv_kernels },
+		{ "tensors.csv", csv_tensors },	      { "series.csv", csv_series },
 	};
 
 	for (size_t i = 0; i < GS_ARRAY_SIZE(files); i++) {

@@ -142,7 +142,7 @@ run 'a file that is no trace' 2 'text.gmt' --trace "$tmp/text.gmt"
 run 'static that does not fit exits 1' 1 'short' --set manager.type=static --set device.hbm.capacity='1 MiB'
 run 'a run prints its slowdown' 0 'slowdown 1.000'
 why=''
-for f in summary.json summary.csv kernels.csv tensors.csv series.csv; do
+for f in summary.json summary.csv iterations.csv kernels.csv tensors.csv series.csv; do
 	[ -s "$tmp/out/result/$f" ] || why="$why $f is missing"
 done
 [ "$(ls -A "$tmp/out")" = result ] || why="$why left over: $(ls -A "$tmp/out")"
