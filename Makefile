@@ -135,8 +135,10 @@ demo: ## build, sweep HBM sizes on a recorded GPT-2 training, plot
 	@$(MAKE) --no-print-directory all
 	@scripts/demo.sh $(DEMO)
 
-plots: ## draw the demo's pictures again
-	@scripts/plot.sh $(DEMO)
+plots: ## draw the pictures of README (results/*.png, results/demo, results/gallery)
+	@scripts/deps.sh build plot
+	@$(MAKE) --no-print-directory all
+	@scripts/gallery.sh $(DEMO)
 
 kmod: ## compile kernel-core as gmem.ko against the installed kernel headers
 	@scripts/kmod.sh

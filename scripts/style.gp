@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # style.gp - how all pictures look; called with `format` (png or svg), `out`,
-# `width` and `height`.  Colours are told apart by colour-blind readers too (Tol's
+# `width`, `height` and, for png, `zoom`.  Colours are told apart by colour-blind readers too (Tol's
 # "muted" and Okabe-Ito's orange); curves differ in their points as well.
 if (format eq "png") {
-	set terminal pngcairo noenhanced size 1.5 * width, 1.5 * height fontscale 1.5 \
-		linewidth 1.5 pointscale 1.5 font "DejaVu Sans,10" background "#ffffff"
+	set terminal pngcairo noenhanced size zoom * width, zoom * height fontscale zoom \
+		linewidth zoom pointscale zoom font "DejaVu Sans,10" background "#ffffff"
 } else {
 	set terminal svg noenhanced size width, height font "DejaVu Sans,Helvetica,Arial,10" \
 		background "#ffffff"
