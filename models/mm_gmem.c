@@ -310,14 +310,14 @@ static void touch(struct mm *m, struct mm_touch *t)
 		refuse(g, err);
 }
 
-#define AT_ONCE 32
+#define AT_ONCE	 128
+#define AT_FIRST 16 /* behind a miss; the next are often not far */
 
 /* Accesses of one unit each, up to the first that is not: how many. */
 static u32 single_units(const struct gs_page *p, u32 n, u64 unit, u64 *access)
 {
 	u32 i;
 
-	n = (u32)gs_min(n, AT_ONCE);
 	for (i = 0; i < n && (p[i].va & (unit - 1)) + p[i].bytes <= unit; i++)
 		access[i] =
 			(p[i].va & ~(unit - 1)) | (p[i].access & GS_WRITE ? GM_ACCESS_WRITE : 0);
@@ -330,12 +330,14 @@ static u32 pages(struct mm *m, const struct gs_page *p, u32 n)
 	struct mm_gmem *g = gmem_of(m);
 	struct gm_ctx *ctx = g->ctx[p->device];
 	u64 access[AT_ONCE];
+	/* min is told where it is in the trace before each */
+	u32 most = m->needs_future ? 1 : AT_ONCE, step = (u32)gs_min(most, AT_FIRST);
 	u32 asked, hits;
 
 	do {
-		/* min is told where it is in the trace before each */
-		asked = single_units(p + m->ahead, m->needs_future ? 1 : n - (u32)m->ahead,
+		asked = single_units(p + m->ahead, (u32)gs_min(n - m->ahead, step),
 				     gm_core_unit(g->core), access);
+		step = (u32)gs_min(2 * step, most);
 		hits = gm_dev_touch_each(ctx, access, asked);
 		m->ahead += hits;
 	} while (asked && hits == asked && m->ahead < n);
