@@ -127,8 +127,6 @@ static int dry_pass(const struct gs_replay_args *a, u64 unit, bool future, struc
 		d->iterations = gs_calloc(res.niterations, sizeof(*d->iterations));
 		for (u32 i = 0; i < res.niterations; i++)
 			d->iterations[i] = res.iterations[i].time_ps;
-		if (future)
-			gs_future_begin(d->future);
 	}
 	gs_result_free(&res);
 	gs_sim_free(r.sim);

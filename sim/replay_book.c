@@ -198,7 +198,7 @@ void book_uses(struct replay *r, const struct item *it, const struct operand *o)
 	u64 first = o->va / r->unit, last = (o->va + o->bytes - 1) / r->unit;
 
 	for (u64 u = first; u <= last; u++)
-		gs_future_use(r->future, it->device, u * r->unit, r->unit_touches++);
+		gs_future_use(r->future, it->device, u * r->unit);
 }
 
 void book_finish(struct replay *r)

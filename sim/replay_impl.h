@@ -221,8 +221,10 @@ void book_finish(struct replay *r);
 /* future.c */
 struct gs_future *gs_future_new(u64 unit);
 void gs_future_free(struct gs_future *f);
-void gs_future_use(struct gs_future *f, u16 device, u64 va, u64 ordinal);
-void gs_future_begin(struct gs_future *f); /* all uses are known */
+/* All units will be in this range: an index in place of a hash.  [nothing is used yet] */
+void gs_future_span(struct gs_future *f, u64 va, u64 bytes, u32 ndevices);
+/* Uses come in order of their ordinals, from 0. */
+void gs_future_use(struct gs_future *f, u16 device, u64 va);
 /* First use of the unit after @now; ~0 if none. */
 u64 gs_future_next(struct gs_future *f, u16 device, u64 va, u64 now);
 

@@ -48,6 +48,9 @@ void pages_init(struct replay *r)
 	r->seen_first = first;
 	r->seen_units = last - first + 1;
 	r->seen = gs_calloc(r->seen_units / 64 + 1, sizeof(*r->seen));
+	if (r->future && !r->mm)
+		gs_future_span(r->future, r->job->va_low, r->job->va_high - r->job->va_low,
+			       r->a->ndevices);
 	if (r->extents)
 		gs_extents_add(r->extents, first * r->unit, r->seen_units * r->unit);
 }

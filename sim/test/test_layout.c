@@ -157,14 +157,14 @@ static void extents_are_rounded_and_merged(void **state)
 	gs_extents_free(x);
 }
 
-static void future_tells_the_next_use(void **state)
+static void check_future(bool dense)
 {
 	struct gs_future *f = gs_future_new(4 * KIB);
 
-	(void)state;
+	if (dense)
+		gs_future_span(f, 0, 7 * 4 * KIB, 2);
 	for (u32 i = 0; i < 5000; i++) /* unit i % 7 */
-		gs_future_use(f, 0, (i % 7) * 4 * KIB, i);
-	gs_future_begin(f);
+		gs_future_use(f, 0, (i % 7) * 4 * KIB);
 	for (u32 i = 0; i < 4900; i += 13)
 		for (u32 u = 0; u < 7; u++) {
 			u64 next = gs_future_next(f, 0, u * 4 * KIB, i);
@@ -174,6 +174,13 @@ static void future_tells_the_next_use(void **state)
 	assert_true(gs_future_next(f, 0, 0, 4999) == ~0ULL);
 	assert_true(gs_future_next(f, 1, 0, 0) == ~0ULL);
 	gs_future_free(f);
+}
+
+static void future_tells_the_next_use(void **state)
+{
+	(void)state;
+	check_future(false);
+	check_future(true);
 }
 
 int main(void)
