@@ -370,10 +370,15 @@ static void use_operands(struct et *e, const struct et_node *n, const u32 *bufs)
 			access = GS_WRITE;
 		else if (!o->output && collective)
 			access = GS_READ | GS_WRITE;
-		else if (o->output && given(e, n, o->storage))
+		else if (o->output && !n->device && given(e, n, o->storage))
 			continue; /* what it was given; the schema told whether it is written */
 		tb_use(e->b, bufs[i], access, o->off, o->bytes);
 	}
+}
+
+static u16 first_device(const struct et *e)
+{
+	return (u16)__builtin_ctz(~e->cpu);
 }
 
 static void add_kernel(struct et *e, const struct et_node *n, const u32 *bufs)
@@ -385,16 +390,16 @@ static void add_kernel(struct et *e, const struct et_node *n, const u32 *bufs)
 	for (u32 i = 0; i < n->n && !first; i++)
 		if (counts(e, &e->operands[n->first + i]))
 			first = &e->operands[n->first + i];
+	k->device = first ? first->device : first_device(e);
 	k->name = n->name;
 	k->opclass = tr_aten_class(name);
 	k->phase = phase_of(e, n);
-	k->dtype = first->shape.dtype;
-	k->device = first->device;
+	k->dtype = first ? first->shape.dtype : GS_OTHER_DTYPE;
 	k->stream = n->stream;
 	k->flops = flops_of(e, n);
 	use_operands(e, n, bufs);
 	k = &e->b->kernels[e->b->nkernels - 1];
-	if (!k->nuses) {
+	if (!k->nuses && !n->device) {
 		e->b->nkernels--;
 		return;
 	}
@@ -404,6 +409,7 @@ static void add_kernel(struct et *e, const struct et_node *n, const u32 *bufs)
 		e->roofline++;
 	}
 	e->kernels++;
+	e->without += !k->nuses;
 }
 
 static void iterate(struct et *e, const struct et_node *n, bool steps, u8 *before)
@@ -444,9 +450,9 @@ static void add_kernels(struct et *e)
 
 		name_buffers(e, &s, n, bufs);
 		iterate(e, n, steps, &before);
-		if (n->idle || n->working)
+		if (n->idle || (n->working && !n->device))
 			e->idle++;
-		else if (!on_device(e, n))
+		else if (!on_device(e, n) && !n->device)
 			e->host_only++;
 		else
 			add_kernel(e, n, bufs);
@@ -472,7 +478,7 @@ int et_finish(struct et *e)
 		if (!e->nodes[i].idle && on_device(e, &e->nodes[i]))
 			mark_ancestors(e, &e->nodes[i]);
 	add_kernels(e);
-	if (e->kernels)
+	if (e->kernels > e->without)
 		return 0;
 	gs_err("%s: cannot be replayed: none of %zu nodes does something with a tensor", e->b->path,
 	       e->nnodes);

@@ -30,6 +30,7 @@ struct et_node {
 	u8 mark;      /* phase that it announces for all below it */
 	bool idle;    /* launches nothing by itself */
 	bool working; /* something below it launches */
+	bool device;  /* runs there as a whole: what it returns it writes */
 	bool step;    /* an iteration begins */
 };
 
@@ -42,7 +43,7 @@ struct et {
 	u32 *devices; /* names */
 	size_t ndevices, devices_cap;
 	u32 cpu; /* bit d: device d is a CPU */
-	u64 kernels, idle, host_only, storages, generations, roofline, iterations;
+	u64 kernels, without, idle, host_only, storages, generations, roofline, iterations;
 };
 
 void et_fini(struct et *e);
