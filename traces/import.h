@@ -35,6 +35,7 @@ int tr_g10_import(const char *dir, const char *out, struct tr_writer **w);
 int tr_kineto_import(const char *path, const char *out, struct tr_writer **w);
 int tr_et_import(const char *path, const char *out, struct tr_writer **w);
 int tr_chakra_import(const char *path, const char *out, struct tr_writer **w);
+int tr_nsys_import(const char *path, const char *out, struct tr_writer **w);
 int tr_jsonl_import(const char *path, const char *out, struct tr_writer **w);
 
 int tr_oracle_import(const char *path, const char *out, const struct tr_page_options *o,
