@@ -7,7 +7,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "sim/base.h"
+#include "traces/import.h"
 
 static const struct command {
 	const char *name, *args, *help;
@@ -19,13 +19,6 @@ static const struct command {
 	  "  -o OUT.gmt   where it goes (NAME.gmt here, for an INPUT called NAME)\n"
 	  "  --page SIZE  page traces: bytes of a page (\"4 KiB\")\n"
 	  "  --columns A,B,...   csv: names of the columns, where no first line tells\n"
-	  "\n"
-	  "  g10          folder of a network analysed by the G10 artifact (MICRO'23)\n"
-	  "  jsonl        JSON lines of scripts/record_torch.py, plain or compressed (.zst)\n"
-	  "  oracle       page trace of libCacheSim (oracleGeneral), plain or compressed\n"
-	  "  csv          page trace with columns address or page, size, rw, device, time\n"
-	  "  lackey       valgrind --tool=lackey --trace-mem=yes\n"
-	  "  kineto, et, chakra, nsys   come with a later version\n"
 	  "\n"
 	  "  gmemsim trace import g10 BERT_Base-256 -o bert.gmt\n"
 	  "  gmemsim trace import jsonl job.jsonl.zst -o job.gmt\n" },
@@ -69,6 +62,11 @@ static void help(FILE *f, const struct command *c)
 {
 	fprintf(f, "usage: gmemsim trace %s %s\n\n%s\n%s%s", c->name, c->args, c->help,
 		*c->more ? "\n" : "", c->more);
+	if (c->run == tr_cmd_import) {
+		fputs("\nFORMAT is one of\n", f);
+		tr_import_list(f);
+		fputs("One file of several in a tar is called ARCHIVE.tar.gz:FILE.\n", f);
+	}
 }
 
 int tr_cmd_usage(const char *name, const char *fmt, ...)

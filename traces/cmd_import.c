@@ -28,14 +28,15 @@ static int unknown_format(const char *name)
 	name = gs_nearest(name, names);
 	if (name)
 		return tr_cmd_usage("import", "unknown FORMAT; did you mean '%s'?", name);
-	return tr_cmd_usage("import", "unknown FORMAT (g10, jsonl, oracle, csv, lackey)");
+	return tr_cmd_usage("import", "unknown FORMAT; --help lists all");
 }
 
 /* OUT for an input: its name, ending in .gmt, in the working directory. */
 static char *default_out(const char *input)
 {
-	static const char *const suffixes[] = { ".zst", ".jsonl",	  ".csv",
-						".bin", ".oracleGeneral", NULL };
+	static const char *const suffixes[] = { ".gz",	 ".zst", ".tar",	   ".tgz",
+						".json", ".et",	 ".sqlite",	   ".jsonl",
+						".csv",	 ".bin", ".oracleGeneral", NULL };
 	char *name = tr_base_name(input, suffixes), *out = gs_asprintf("%s.gmt", name);
 
 	free(name);
@@ -73,6 +74,9 @@ static int import_to(const struct tr_importer *imp, const char *input, const cha
 		gs_err("%s: is there already and is not a file", out);
 		return GS_EXIT_USER;
 	}
+	ret = tr_import_sniff(imp, input);
+	if (ret)
+		return tr_cmd_code(ret);
 	ret = imp->import ? imp->import(input, out, &w) : imp->import_pages(input, out, o, &w);
 	if (ret)
 		return tr_cmd_code(ret);
@@ -110,12 +114,6 @@ int tr_cmd_import(int argc, char **argv)
 		imp++;
 	if (!imp->name)
 		return unknown_format(argv[optind]);
-	if (!imp->import && !imp->import_pages) {
-		gs_err("trace import %s (%s) comes with a later version; g10, jsonl, oracle, csv "
-		       "and lackey can be imported",
-		       imp->name, imp->input);
-		return GS_EXIT_USER;
-	}
 	if (argc - optind != 2)
 		return tr_cmd_usage("import", "one INPUT is wanted");
 	out = out ? gs_strdup(out) : default_out(argv[optind + 1]);

@@ -19,6 +19,8 @@ extern const struct gm_param tr_page_rows[];
 struct tr_importer {
 	const char *name;
 	const char *input; /* what INPUT is, for help */
+	/* Do its first bytes look like it?  NULL: they do not tell. */
+	bool (*like)(const char *p, size_t n);
 	/*
 	 * Read @input and put all of it into a new writer for @out, which the
 	 * caller finishes.  What was derived is told by gs_info().  0 or -errno
@@ -30,6 +32,11 @@ struct tr_importer {
 			    struct tr_writer **w);
 };
 extern const struct tr_importer tr_importers[]; /* ends with a NULL name */
+
+/* 0 when @input may be what @imp reads; -EINVAL when it is something else (said). */
+int tr_import_sniff(const struct tr_importer *imp, const char *input);
+/* A line for each format. */
+void tr_import_list(FILE *f);
 
 int tr_g10_import(const char *dir, const char *out, struct tr_writer **w);
 int tr_kineto_import(const char *path, const char *out, struct tr_writer **w);

@@ -70,7 +70,8 @@ static void wrong_usage_is_the_users_fault(void **state)
 		{ "import", "no FORMAT" },
 		{ "import g10", "one INPUT is wanted" },
 		{ "import g1 x", "did you mean 'g10'?" },
-		{ "import kineto x", "comes with a later version" },
+		{ "import kineto x", "x: No such file" },
+		{ "import et Makefile", "Makefile" },
 		{ "cut x", "trace cut comes with a later version" },
 	};
 
