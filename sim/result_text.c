@@ -89,9 +89,13 @@ static void print_mean(FILE *f, const struct gs_result *res, const struct gs_mea
 	};
 	char time[24], ideal[24];
 
-	fprintf(f, "\nslowdown %.3f: %s where nothing missing would take %s",
-		gs_result_slowdown(res), gs_text_time(m->iteration_ps, time),
-		gs_text_time(m->ideal_ps, ideal));
+	if (m->ideal_ps)
+		fprintf(f, "\nslowdown %.3f: %s where nothing missing would take %s",
+			gs_result_slowdown(res), gs_text_time(m->iteration_ps, time),
+			gs_text_time(m->ideal_ps, ideal));
+	else /* page accesses without times */
+		fprintf(f, "\nall of %s is waiting: nothing missing would take no time",
+			gs_text_time(m->iteration_ps, time));
 	fprintf(f, " (mean of the last %llu iteration%s)\n", m->iterations,
 		m->iterations == 1 ? "" : "s");
 	if (!m->stall_ps)
