@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "gm_port_host.h"
+#include "kernel-core/port/user/gm_port_host.h"
 #include "kernel-core/gm_policy.h"
 #include "kernel-core/gm_variant.h"
 #include "models/test/world.h"
@@ -240,20 +240,27 @@ static void bench_timed(struct gs_source *src, u64 want)
 
 /* ---- growth ---------------------------------------------------------------- */
 
+/* The better of two: others use the machine as well. */
+static double best(struct gs_source *src, const char *type, u64 units)
+{
+	u64 misses;
+	double a = replay(src, type, "lru", units, &misses);
+	double b = replay(src, type, "lru", units, &misses);
+
+	return a < b ? a : b;
+}
+
 /* Ten times the touches, and memory ten times as large with nothing missing. */
 static void bench_growth(struct gs_source *src)
 {
 	static const char *const types[] = { "policy", "gmem" };
 	struct gs_source *tenth = zipf(REQUESTS / 10);
 	char name[64];
-	u64 m;
 
 	for (u32 i = 0; i < 2; i++) {
-		/* the second of two: memory has come from the system already */
-		double all = replay(src, types[i], "lru", MEMORY, &m);
-		double some = replay(tenth, types[i], "lru", MEMORY, &m);
-		double large = replay(src, types[i], "lru", 10ULL * MEMORY, &m);
-		double fits = replay(src, types[i], "lru", PAGES + 1, &m);
+		double all = best(src, types[i], MEMORY), some = best(tenth, types[i], MEMORY);
+		double large = best(src, types[i], 10ULL * MEMORY);
+		double fits = best(src, types[i], PAGES + 1);
 
 		snprintf(name, sizeof(name), "pages.%s_10x_touches", types[i]);
 		line(name, all / some, "ratio");
