@@ -153,7 +153,7 @@ static int add_extents(struct replay *r, const struct gs_extents *x)
 	int err = 0;
 
 	if ((r->a->workload->layout == GS_LAYOUT_CACHING && !r->a->source->job.npages) ||
-	    r->mm->ops->exact)
+	    (r->mm->ops->exact && !pages_only(&r->a->source->job)))
 		return 0;
 	for (size_t i = 0; i < gs_extents_count(x) && !err; i++) {
 		u64 va, bytes;
