@@ -113,7 +113,10 @@ struct gs_op {
 		struct {
 			const char *name;
 			u8 opclass, dtype, phase;
-			u64 duration_ps;  /* at full residency; 0 unknown */
+			u64 duration_ps; /* at full residency; 0 unknown */
+			/* measured with managed memory: none of the outputs touched
+			 * before; the inputs on the host as well.  0 unknown */
+			u64 fault_out_ps, fault_all_ps;
 			u64 flops, bytes; /* 0 where unknown */
 			u32 ntouches;
 			const struct gs_touch *touches;

@@ -234,6 +234,10 @@ static int check_kernel(struct tr_check *c, const struct gs_op *op)
 		ret = check_word(c, "phase", op->kernel.phase, GS_NR_PHASES);
 	if (!ret)
 		ret = check_time(c, op->kernel.duration_ps);
+	if (!ret)
+		ret = check_time(c, op->kernel.fault_out_ps);
+	if (!ret)
+		ret = check_time(c, op->kernel.fault_all_ps);
 	if (!ret && op->kernel.ntouches > TR_MAX_TOUCHES)
 		ret = bad(c, "a kernel with %u operands (at most %u)", op->kernel.ntouches,
 			  TR_MAX_TOUCHES);

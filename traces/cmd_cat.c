@@ -39,6 +39,8 @@ static void print_kernel(const struct gs_op *op)
 	printf(" %s %s %s device %u stream %u %llu ps", gs_opclass_names[op->kernel.opclass],
 	       gs_dtype_names[op->kernel.dtype], gs_phase_names[op->kernel.phase], op->device,
 	       op->stream, op->kernel.duration_ps);
+	if (op->kernel.fault_out_ps || op->kernel.fault_all_ps)
+		printf(" faults %llu ps %llu ps", op->kernel.fault_out_ps, op->kernel.fault_all_ps);
 	if (op->kernel.flops)
 		printf(" %llu flop", op->kernel.flops);
 	if (op->kernel.bytes)
@@ -166,6 +168,8 @@ static void json_kernel(struct gs_json *j, const struct gs_op *op)
 	gs_json_u64(j, "dev", op->device);
 	gs_json_u64(j, "stream", op->stream);
 	json_time(j, op->kernel.duration_ps);
+	json_some(j, "fault_out_ps", op->kernel.fault_out_ps);
+	json_some(j, "fault_all_ps", op->kernel.fault_all_ps);
 	json_some(j, "flops", op->kernel.flops);
 	json_some(j, "bytes", op->kernel.bytes);
 	gs_json_str(j, "dtype", gs_dtype_names[op->kernel.dtype]);

@@ -21,7 +21,8 @@ struct g10_tensor {
 struct g10_kernel {
 	char *name;
 	u64 cycles;
-	u32 uses, ninputs, noutputs; /* g10.uses[uses ...]: inputs, then outputs */
+	u64 fault_out_ps, fault_all_ps; /* 0: no such file */
+	u32 uses, ninputs, noutputs;	/* g10.uses[uses ...]: inputs, then outputs */
 };
 
 struct g10 {

@@ -20,7 +20,7 @@
 
 enum {
 	GMT_MAJOR = 1,
-	GMT_MINOR = 0,
+	GMT_MINOR = 1,
 
 	GMT_PROLOGUE = 16,
 	GMT_BLOCK_HEAD = 32,
@@ -82,10 +82,11 @@ enum gmt_record {
 
 /* Flags of a kernel record: which fields follow; without one the value is ... */
 enum {
-	GMT_K_PLACE = 1, /* device, stream; else as in the kernel before */
-	GMT_K_WHAT = 2,	 /* class, element type, phase; else as before */
-	GMT_K_FLOPS = 4, /* else 0 */
-	GMT_K_BYTES = 8	 /* else 0 */
+	GMT_K_PLACE = 1,  /* device, stream; else as in the kernel before */
+	GMT_K_WHAT = 2,	  /* class, element type, phase; else as before */
+	GMT_K_FLOPS = 4,  /* else 0 */
+	GMT_K_BYTES = 8,  /* else 0 */
+	GMT_K_FAULTS = 16 /* two times behind the touches; since 1.1 */
 };
 
 /* Flags of a touch; bits 0 and 1 are the access. */

@@ -154,7 +154,7 @@ static void get_touch(struct gmt_dec *d, struct tr_cur *c, struct gs_touch *t,
 		tr_get_part(c, tr_get(c));
 }
 
-static void get_kernel_head(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
+static u8 get_kernel_head(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
 {
 	struct gmt_state *s = &d->st;
 	u8 flags;
@@ -177,15 +177,17 @@ static void get_kernel_head(struct gmt_dec *d, struct tr_cur *c, struct gs_op *o
 	op->kernel.phase = s->phase;
 	op->kernel.flops = flags & GMT_K_FLOPS ? tr_get(c) : 0;
 	op->kernel.bytes = flags & GMT_K_BYTES ? tr_get(c) : 0;
+	return flags;
 }
 
 static int get_kernel(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
 {
 	static const struct gs_touch none;
+	u8 flags;
 	u64 n;
 
 	op->type = GS_OP_KERNEL;
-	get_kernel_head(d, c, op);
+	flags = get_kernel_head(d, c, op);
 	/* a touch takes two bytes at least, so what follows bounds their number */
 	n = tr_get_below(c, TR_MAX_TOUCHES + 1);
 	if (n > tr_left(c) / 2)
@@ -198,6 +200,8 @@ static int get_kernel(struct gmt_dec *d, struct tr_cur *c, struct gs_op *op)
 		get_touch(d, c, &d->touches[i], i ? &d->touches[i - 1] : &none);
 	op->kernel.ntouches = (u32)n;
 	op->kernel.touches = d->touches;
+	op->kernel.fault_out_ps = flags & GMT_K_FAULTS ? gmt_to_ps(tr_get(c)) : 0;
+	op->kernel.fault_all_ps = flags & GMT_K_FAULTS ? gmt_to_ps(tr_get(c)) : 0;
 	op->kernel.duration_ps = gmt_to_ps(tr_get(&d->sec[GMT_DURATIONS]));
 	return 1;
 }

@@ -159,6 +159,7 @@ static u8 kernel_flags(const struct gmt_enc *e, const struct gs_op *op)
 		flags |= GMT_K_WHAT;
 	flags |= op->kernel.flops ? GMT_K_FLOPS : 0;
 	flags |= op->kernel.bytes ? GMT_K_BYTES : 0;
+	flags |= op->kernel.fault_out_ps || op->kernel.fault_all_ps ? GMT_K_FAULTS : 0;
 	return flags;
 }
 
@@ -186,6 +187,10 @@ static int put_kernel(struct gmt_enc *e, const struct gs_op *op)
 	tr_put(&e->rec, op->kernel.ntouches);
 	for (u32 i = 0; i < op->kernel.ntouches; i++)
 		put_touch(e, &op->kernel.touches[i], i ? &op->kernel.touches[i - 1] : NULL);
+	if (flags & GMT_K_FAULTS) {
+		tr_put(&e->rec, gmt_from_ps(op->kernel.fault_out_ps));
+		tr_put(&e->rec, gmt_from_ps(op->kernel.fault_all_ps));
+	}
 	tr_put(&e->sec[GMT_DURATIONS], gmt_from_ps(op->kernel.duration_ps));
 	e->st.device = op->device;
 	e->st.stream = op->stream;

@@ -26,6 +26,8 @@ enum jsonl_key {
 	JK_NS,
 	JK_PS,
 	JK_FLOPS,
+	JK_FAULT_OUT,
+	JK_FAULT_ALL,
 	JK_TOUCH,
 	JK_INDEX,
 	JK_OFF,

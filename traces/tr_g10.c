@@ -203,6 +203,8 @@ static int put_kernel(struct job *j, const struct g10_kernel *k)
 	op.kernel.dtype = GS_F32;
 	op.kernel.phase = phase_of(k->name);
 	op.kernel.duration_ps = cycles_to_ps(j->cycles + k->cycles) - cycles_to_ps(j->cycles);
+	op.kernel.fault_out_ps = k->fault_out_ps;
+	op.kernel.fault_all_ps = k->fault_all_ps;
 	op.kernel.ntouches = collect_touches(j, k);
 	op.kernel.touches = j->touches;
 	j->cycles += k->cycles;

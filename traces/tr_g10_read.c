@@ -6,6 +6,8 @@
  *	tensors.config		tensors with size and address range
  *	cudnnN.txt		"0012 0.014336 ms": each kernel's time at batch N
  *	cudnnNWorkspace.txt	"0012 114048 B": each kernel's workspace
+ *	cudnnNInputPF.txt	times when the outputs fault; may be absent
+ *	cudnnNPF.txt		... when the inputs do so as well; may be absent
  *
  * The same facts stand in several of them; where they differ, the folder was
  * put together wrongly and is refused.
@@ -15,6 +17,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "traces/g10.h"
 #include "traces/lines.h"
@@ -197,6 +200,33 @@ static int time_line(struct g10 *g, struct tr_lines *l, char *line)
 	return 0;
 }
 
+/* Whole ns: the files have six digits behind the point. */
+static int fault_line(struct g10 *g, struct tr_lines *l, const char *line, bool inputs)
+{
+	double ms;
+	int ret = *line ? value_line(g, l, line, "ms", &ms) : 0;
+
+	if (ret || !*line)
+		return ret;
+	if (ms > 1e9)
+		return tr_lines_err(l, "a kernel of more than ten days");
+	if (inputs)
+		g->kernels[g->due - 1].fault_all_ps = GS_NS * (u64)(ms * 1e6 + 0.5);
+	else
+		g->kernels[g->due - 1].fault_out_ps = GS_NS * (u64)(ms * 1e6 + 0.5);
+	return 0;
+}
+
+static int fault_out_line(struct g10 *g, struct tr_lines *l, char *line)
+{
+	return fault_line(g, l, line, false);
+}
+
+static int fault_all_line(struct g10 *g, struct tr_lines *l, char *line)
+{
+	return fault_line(g, l, line, true);
+}
+
 static int count_spaces(struct g10 *g, struct tr_lines *l, char *line)
 {
 	double bytes;
@@ -256,6 +286,17 @@ static int read_values(struct g10 *g, const char *suffix,
 	}
 	free(name);
 	return ret;
+}
+
+/* The same, where there is such a file. */
+static int read_if_there(struct g10 *g, const char *suffix,
+			 int (*each)(struct g10 *g, struct tr_lines *l, char *line))
+{
+	char *path = gs_asprintf("%s/cudnn%u%s.txt", g->dir, g->batch, suffix);
+	bool there = !access(path, F_OK);
+
+	free(path);
+	return there ? read_values(g, suffix, each) : 0;
 }
 
 static int read_workspaces(struct g10 *g)
@@ -323,6 +364,10 @@ int g10_read(struct g10 *g, const char *dir)
 		ret = read_values(g, "", time_line);
 	if (!ret)
 		ret = read_workspaces(g);
+	if (!ret)
+		ret = read_if_there(g, "InputPF", fault_out_line);
+	if (!ret)
+		ret = read_if_there(g, "PF", fault_all_line);
 	return ret;
 }
 

@@ -153,6 +153,8 @@ static int on_kernel(struct reader *r, const struct jsonl_row *row)
 	op.kernel.opclass = (u8)opclass;
 	op.kernel.dtype = (u8)dtype;
 	op.kernel.phase = (u8)phase;
+	op.kernel.fault_out_ps = row->number[JK_FAULT_OUT];
+	op.kernel.fault_all_ps = row->number[JK_FAULT_ALL];
 	op.kernel.flops = row->number[JK_FLOPS];
 	op.kernel.bytes = row->number[JK_BYTES];
 	op.kernel.ntouches = row->ntouches;
@@ -235,7 +237,7 @@ static const struct event {
 } events[] = {
 	{ "kernel", BIT(NAME),
 	  BIT(CLASS) | BIT(DTYPE) | BIT(PHASE) | BIT(DEV) | BIT(STREAM) | BIT(NS) | BIT(PS) |
-		  BIT(FLOPS) | BIT(BYTES) | BIT(TOUCH),
+		  BIT(FAULT_OUT) | BIT(FAULT_ALL) | BIT(FLOPS) | BIT(BYTES) | BIT(TOUCH),
 	  on_kernel },
 	{ "alloc", BIT(T) | BIT(BYTES), BIT(VA) | BIT(KIND) | BIT(NAME) | BIT(DEV), on_alloc },
 	{ "free", BIT(T), 0, on_free },

@@ -85,6 +85,8 @@ static inline void ops_kernel(struct ops *o, struct gs_op *op)
 	op->kernel.dtype = (u8)ops_random(o, GS_NR_DTYPES);
 	op->kernel.phase = (u8)ops_random(o, GS_NR_PHASES);
 	op->kernel.duration_ps = (ops_wide(o) >> 34) * (ops_random(o, 2) ? 1000 : 1);
+	op->kernel.fault_out_ps = ops_random(o, 4) ? 0 : ops_wide(o) >> 1;
+	op->kernel.fault_all_ps = ops_random(o, 4) ? 0 : ops_wide(o) >> 20;
 	op->kernel.flops = ops_random(o, 2) ? ops_wide(o) : 0;
 	op->kernel.bytes = ops_random(o, 2) ? ops_wide(o) : 0;
 	op->kernel.ntouches = o->nlive ? (u32)ops_random(o, OPS_MAX_TOUCHES + 1) : 0;
@@ -183,6 +185,8 @@ static inline bool ops_same_kernel(const struct gs_op *a, const struct gs_op *b)
 	       a->stream == b->stream && a->kernel.opclass == b->kernel.opclass &&
 	       a->kernel.dtype == b->kernel.dtype && a->kernel.phase == b->kernel.phase &&
 	       a->kernel.duration_ps == b->kernel.duration_ps &&
+	       a->kernel.fault_out_ps == b->kernel.fault_out_ps &&
+	       a->kernel.fault_all_ps == b->kernel.fault_all_ps &&
 	       a->kernel.flops == b->kernel.flops && a->kernel.bytes == b->kernel.bytes &&
 	       a->kernel.ntouches == b->kernel.ntouches && ops_same_touches(a, b);
 }
