@@ -15,6 +15,7 @@ int tr_cmd_stat(int argc, char **argv);
 int tr_cmd_cat(int argc, char **argv);
 int tr_cmd_verify(int argc, char **argv);
 int tr_cmd_import(int argc, char **argv);
+int tr_cmd_gen(int argc, char **argv);
 
 /* Say "trace NAME: ..." and how NAME is used, on stderr; GS_EXIT_USER. */
 int tr_cmd_usage(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

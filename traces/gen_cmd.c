@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* gen_cmd.c - `gmemsim trace gen`: the options are the rows of gen_model.c */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sim/result.h"
+#include "traces/cmd.h"
+#include "traces/gen.h"
+
+enum { MAX_OPTIONS = 32, ROWS = 256 }; /* row i is getopt's value ROWS + i */
+
+static void print_rows(void)
+{
+	char left[96], words[64];
+
+	for (const struct gm_param *r = gen_option_rows; r->key; r++) {
+		size_t n = 0;
+
+		words[0] = 0;
+		for (u32 i = 0; r->names && r->names[i] && n < sizeof(words); i++)
+			n += (size_t)snprintf(words + n, sizeof(words) - n, "%s%s", i ? "|" : "",
+					      r->names[i]);
+		snprintf(left, sizeof(left), "--%s %s", r->key,
+			 r->names		   ? words
+			 : r->unit == GM_BPS	   ? "RATE"
+			 : r->kind == GM_KIND_REAL ? "X"
+						   : "N");
+		printf("  %-38s %s (%s)\n", left, r->help, r->def);
+	}
+}
+
+static void print_help(void)
+{
+	fputs("usage: gmemsim trace gen --model NAME [options] [-o OUT.gmt]\n\n"
+	      "works a job out from a network's dimensions: its tensors, their lives, its kernels\n"
+	      "with FLOPs and bytes.  Durations depend on the device: replay with\n"
+	      "`workload.timing: roofline`.  traces/GENERATOR.md tells what is assumed.\n\n"
+	      "  --model NAME                           configs/model/NAME.yaml: gpt2, gpt2-xl, "
+	      "bert-base,\n"
+	      "                                         bert-large, llama-7b, llama-70b, "
+	      "llama-405b,\n"
+	      "                                         vit-h, resnet50, resnet152, dlrm\n"
+	      "  --config FILE.yaml                     another description (the same keys)\n"
+	      "  -o OUT.gmt                             where it goes (NAME.gmt here)\n",
+	      stdout);
+	print_rows();
+	fputs("\n"
+	      "GPT-2 as the recorded sample, and Llama-70B on eight devices, recomputing blocks:\n"
+	      "  gmemsim trace gen --model gpt2 --batch 8 --seq 512 -o gpt2.gmt\n"
+	      "  gmemsim trace gen --model llama-70b --dtype bf16 --batch 8 --seq 4096 --devices 8 "
+	      "\\\n"
+	      "      --parallel tp --checkpoint block -o llama.gmt\n"
+	      "  gmemsim run configs/exp/single.yaml --trace llama.gmt --set device.count=8\n"
+	      "A recommender whose tables the host reads, and a chat that grows its cache:\n"
+	      "  gmemsim trace gen --model dlrm --batch 2048 --lookup host -o dlrm.gmt\n"
+	      "  gmemsim trace gen --model llama-7b --dtype f16 --phase decode --seq 2048 \\\n"
+	      "      --iterations 100 -o chat.gmt\n",
+	      stdout);
+}
+
+static int set_row(const struct gm_param *row, const char *text, struct gen_options *o)
+{
+	const char *why;
+
+	if (gs_param_parse(row, text, o, &why))
+		return tr_cmd_usage("gen", "--%s: %s", row->key, why);
+	return GS_EXIT_OK;
+}
+
+struct request {
+	struct gen_options o;
+	const char *model, *config, *out;
+};
+
+static void long_options(struct option *longs)
+{
+	size_t n = 0;
+
+	longs[n++] = (struct option){ "help", no_argument, NULL, 'h' };
+	longs[n++] = (struct option){ "model", required_argument, NULL, 'm' };
+	longs[n++] = (struct option){ "config", required_argument, NULL, 'c' };
+	for (int i = 0; gen_option_rows[i].key; i++)
+		longs[n++] = (struct option){ gen_option_rows[i].key, required_argument, NULL,
+					      ROWS + i };
+	gs_assert(n < MAX_OPTIONS);
+}
+
+/* GS_EXIT_OK and *done: there was --help. */
+static int parse(int argc, char **argv, struct request *r, bool *done)
+{
+	struct option longs[MAX_OPTIONS] = { 0 };
+	int opt, code = GS_EXIT_OK;
+
+	long_options(longs);
+	for (const struct gm_param *row = gen_option_rows; row->key; row++)
+		gs_assert(!set_row(row, row->def, &r->o));
+	while (!code && (opt = getopt_long(argc, argv, ":ho:", longs, NULL)) != -1) {
+		if (opt >= ROWS)
+			code = set_row(&gen_option_rows[opt - ROWS], optarg, &r->o);
+		else if (opt == 'o')
+			r->out = optarg;
+		else if (opt == 'm')
+			r->model = optarg;
+		else if (opt == 'c')
+			r->config = optarg;
+		else if (opt != 'h')
+			return tr_cmd_option("gen", opt, argv);
+		if (opt == 'h') {
+			print_help();
+			*done = true;
+			return GS_EXIT_OK;
+		}
+	}
+	if (!code && optind < argc)
+		code = tr_cmd_usage("gen", "what is '%s'?", argv[optind]);
+	if (!code && !r->model && !r->config)
+		code = tr_cmd_usage("gen", "no --model");
+	return code;
+}
+
+static void print_result(const char *out, const struct gs_job *job, u64 nparams)
+{
+	char peak[24], size[24];
+	struct stat st;
+
+	if (stat(out, &st))
+		st.st_size = 0;
+	printf("%s: %llu parameters, %llu kernels, %u tensors with a peak of %s, %u device%s, "
+	       "%u iteration%s; %s\n",
+	       out, nparams, job->nkernels, job->ntensors, gs_text_bytes(job->bytes_peak, peak),
+	       job->ndevices, job->ndevices == 1 ? "" : "s", job->niterations,
+	       job->niterations == 1 ? "" : "s", gs_text_bytes((u64)st.st_size, size));
+}
+
+static int generate(const struct request *r, const struct gen_model *m, const char *out)
+{
+	struct tr_writer *w;
+	struct gs_job job;
+	struct stat st;
+	u64 nparams;
+	int err;
+
+	if (!stat(out, &st) && !S_ISREG(st.st_mode)) {
+		gs_err("%s: is there already and is not a file", out);
+		return GS_EXIT_USER;
+	}
+	err = gen_job(&r->o, m, out, &w, &nparams);
+	if (err)
+		return tr_cmd_code(err);
+	job = *tr_writer_job(w);
+	err = tr_writer_finish(w);
+	if (!err)
+		print_result(out, &job, nparams);
+	return tr_cmd_code(err);
+}
+
+int tr_cmd_gen(int argc, char **argv)
+{
+	struct request r = { 0 };
+	struct gs_config *cfg = NULL;
+	struct gen_model m = { 0 };
+	bool done = false;
+	int code = parse(argc, argv, &r, &done), err;
+	char *out;
+
+	if (code || done)
+		return code;
+	err = gen_model_load(r.model, r.config, &cfg, &m);
+	if (err) {
+		gs_config_free(cfg);
+		return GS_EXIT_USER;
+	}
+	out = r.out ? gs_strdup(r.out) : gs_asprintf("%s.gmt", r.model ? r.model : m.name);
+	code = generate(&r, &m, out);
+	free(out);
+	gs_config_free(cfg);
+	return code;
+}
