@@ -30,6 +30,17 @@ static const struct command {
 	  "  --json      as JSON lines, which `import jsonl` takes back (all of them)\n"
 	  "  --from N    begin with operation N, counted from 0\n"
 	  "  --count N   stop after N operations\n" },
+	{ "cut", "--iterations A-B | --time A-B FILE -o OUT.gmt", "a part of a trace", tr_cmd_cut,
+	  "  --iterations A-B   iterations A to B, counted from 0; A alone is one\n"
+	  "  --time A-B         kernels that begin then, such as \"10 ms-25 ms\", by the\n"
+	  "                     durations that are recorded; pages by their times\n"
+	  "\n"
+	  "What is alive where the part begins is allocated before it.\n" },
+	{ "merge", "FILE FILE... -o OUT.gmt", "jobs of one device each, side by side", tr_cmd_merge,
+	  "Devices are numbered through in the order of the files; iterations run together.\n"
+	  "The order within each file stays; addresses are moved apart.\n" },
+	{ "diff", "FILE FILE", "the first difference, and how counts differ", tr_cmd_diff,
+	  "Exit status: 0 the same, 1 different, 2 a file cannot be read.\n" },
 	{ "verify", "FILE...", "read everything and check it", tr_cmd_verify,
 	  "Prints ok, or the place and the reason; then the exit status is 2.\n" },
 	{ "cut", NULL, NULL, NULL, NULL },

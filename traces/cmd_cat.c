@@ -55,7 +55,7 @@ static void print_kernel(const struct gs_op *op)
 	}
 }
 
-static void print_op(const struct gs_op *op)
+void tr_print_op(const struct gs_op *op)
 {
 	printf("%llu ", op->index);
 	switch (op->type) {
@@ -282,7 +282,7 @@ static int cat(struct gs_source *src, const struct choice *c)
 		if (c->json)
 			json_op(&op);
 		else
-			print_op(&op);
+			tr_print_op(&op);
 	}
 	if (c->json && ret >= 0)
 		json_finish(kernels, iterations);

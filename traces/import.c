@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* import.c - the formats that `gmemsim trace import` knows */
-#define _GNU_SOURCE /* memrchr */
+#define _GNU_SOURCE /* memrchr, memmem */
 #include "traces/import.h"
 
 #include <errno.h>
@@ -101,7 +101,7 @@ const struct gm_param tr_page_rows[] = { GM_P_U64(O, page, "page", GM_BYTES, "4 
 char *tr_base_name(const char *path, const char *const *suffixes)
 {
 	size_t len = strlen(path);
-	const char *slash;
+	const char *slash, *colon;
 	char *name;
 
 	while (len > 1 && path[len - 1] == '/')
@@ -110,6 +110,11 @@ char *tr_base_name(const char *path, const char *const *suffixes)
 	if (slash && slash + 1 < path + len) {
 		len -= (size_t)(slash + 1 - path);
 		path = slash + 1;
+	}
+	colon = memrchr(path, ':', len); /* a file in an archive: ARCHIVE.tar.gz:FILE */
+	if (colon && colon + 1 < path + len && memmem(path, (size_t)(colon - path), ".t", 2)) {
+		len -= (size_t)(colon + 1 - path);
+		path = colon + 1;
 	}
 	name = gs_asprintf("%.*s", (int)len, path);
 	for (; *suffixes; suffixes++) {

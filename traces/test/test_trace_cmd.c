@@ -72,7 +72,11 @@ static void wrong_usage_is_the_users_fault(void **state)
 		{ "import g1 x", "did you mean 'g10'?" },
 		{ "import kineto x", "x: No such file" },
 		{ "import et Makefile", "Makefile" },
-		{ "cut x", "trace cut comes with a later version" },
+		{ "cut x", "one of --iterations and --time is wanted" },
+		{ "cut --iterations 2-1 x", "is empty" },
+		{ "cut --time 1-2 x", "1-2" },
+		{ "merge x", "two FILEs or more" },
+		{ "diff x", "two FILEs are wanted" },
 	};
 
 	for (size_t i = 0; i < GS_ARRAY_SIZE(words); i++) {
