@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
 /*
- * gm_module.c - the core as a Linux module, without devices as yet
- *
- * Loading it creates a core with the default parameters and shows its counters
- * in debugfs as gmem/stats.  The host operations are the least that is honest:
- * timers run, and whatever would move memory ends with -EOPNOTSUPP, from a
- * worker as the core expects.  One mutex is held around all calls to the core.
+ * gm_module.c - gmem.ko: parameters, loading, unloading
  */
-#include "gm_core.h"
-#include "gm_variant.h"
+#include "gm_linux.h"
 
-#include <linux/debugfs.h>
 #include <linux/ktime.h>
+#include <linux/miscdevice.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/random.h>
-#include <linux/seq_file.h>
-#include <linux/workqueue.h>
+
+struct gml gml;
+struct gml_config gml_config = {
+	.unit = 2UL << 20, /* GMEM's: one PMD of 4 KiB pages */
+	.hbm = 128UL << 20,
+	.max_units = 1UL << 20, /* 64 MiB of table a file */
+	.bandwidth = 8000UL << 20,
+	.devices = 1,
+	.latency_ns = 2000,
+	.msg_latency_ns = 5000,
+	.huge = true,
+};
 
 static char *variant = "gmem+";
 module_param(variant, charp, 0444);
@@ -24,181 +27,193 @@ MODULE_PARM_DESC(variant, "gmem-23.09, gmem-olk66 or gmem+ (default)");
 
 static char *evictor = "auto";
 module_param(evictor, charp, 0444);
-MODULE_PARM_DESC(evictor, "fifo, lru, clock, lfu or random; auto: the variant's own");
+MODULE_PARM_DESC(evictor, "fifo, lru, clock, lfu, arc, s3fifo or random; auto: the variant's own");
 
 static char *prefetcher = "auto";
 module_param(prefetcher, charp, 0444);
 MODULE_PARM_DESC(prefetcher, "none, hints, next-n, stride or tree; auto: the variant's own");
 
-static ulong unit = 2UL << 20; /* GMEM's: one PMD of 4 KiB pages */
-module_param(unit, ulong, 0444);
-MODULE_PARM_DESC(unit, "bytes of a unit, a power of two of at least 4096");
+static ulong seed;
+module_param(seed, ulong, 0444);
+MODULE_PARM_DESC(seed, "of the random evictor; 0: any");
 
-struct gm_linux {
-	struct mutex lock; /* around the core */
-	struct gm_core *core;
-	struct gm_params params;
-	struct list_head ops; /* submitted, not answered */
-	struct delayed_work work;
-	u64 start; /* ktime of loading, so that picoseconds last */
-	struct dentry *dir;
-};
+static ulong decisions = 4096;
+module_param(decisions, ulong, 0444);
+MODULE_PARM_DESC(decisions, "entries of the decision log, a ring");
 
-static struct gm_linux gm;
+static ulong oplog;
+module_param(oplog, ulong, 0444);
+MODULE_PARM_DESC(oplog, "calls of the core to record from loading on; 0: none");
 
-/* ---- host operations -------------------------------------------------- */
-
-/* Lives in gm_op.host[]. */
-struct linux_op {
-	struct list_head link;
-	struct gm_op *op;
-	u64 due;
-};
-
-static u64 linux_clock(void *host)
-{
-	struct gm_linux *g = host;
-
-	return (ktime_get_ns() - g->start) * 1000;
-}
-
-static void linux_submit(void *host, struct gm_op *op)
-{
-	struct gm_linux *g = host;
-	struct linux_op *lo = (struct linux_op *)op->host;
-
-	BUILD_BUG_ON(sizeof(*lo) > sizeof(op->host));
-	lockdep_assert_held(&g->lock);
-	lo->op = op;
-	lo->due = op->type == GM_OP_TIMER ? linux_clock(g) + op->delay : 0;
-	list_add_tail(&lo->link, &g->ops);
-	mod_delayed_work(system_wq, &g->work, 0);
-}
-
-/* HOST_ALLOC never succeeds here, so there is nothing to give back. */
-static void linux_host_free(void *host, u64 frame)
-{
-	WARN_ON_ONCE(1);
-}
+module_param_named(unit, gml_config.unit, ulong, 0444);
+MODULE_PARM_DESC(unit, "bytes of a unit: a power of two, 4096 to 2 MiB (default)");
+module_param_named(devices, gml_config.devices, uint, 0444);
+MODULE_PARM_DESC(devices, "emulated accelerators, 1 to 8");
+module_param_named(hbm, gml_config.hbm, ulong, 0444);
+MODULE_PARM_DESC(hbm, "bytes of memory of each accelerator");
+module_param_named(bandwidth, gml_config.bandwidth, ulong, 0644);
+MODULE_PARM_DESC(bandwidth, "bytes a second of a link, each way; 0: as fast as it copies");
+module_param_named(latency_ns, gml_config.latency_ns, uint, 0644);
+MODULE_PARM_DESC(latency_ns, "of a copy");
+module_param_named(msg_latency_ns, gml_config.msg_latency_ns, uint, 0644);
+MODULE_PARM_DESC(msg_latency_ns, "of a message");
+module_param_named(host_limit, gml_config.host_limit, ulong, 0644);
+MODULE_PARM_DESC(host_limit, "bytes of host memory that ranges may hold; 0: no limit");
+module_param_named(max_units, gml_config.max_units, ulong, 0644);
+MODULE_PARM_DESC(max_units, "units that one open file may map");
+module_param_named(huge, gml_config.huge, bool, 0644);
+MODULE_PARM_DESC(huge, "map units of 2 MiB by one entry where they are contiguous");
 
 static const struct gm_host_ops linux_ops = {
-	.submit = linux_submit,
-	.host_free = linux_host_free,
-	.clock = linux_clock,
+	.submit = gml_submit,
+	.host_free = gml_host_free,
+	.clock = gml_clock,
+	.decision = gml_decision,
 };
 
-static void linux_finish(struct linux_op *lo, int err)
+static struct miscdevice misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "gmem",
+	.fops = &gml_fops,
+	.mode = 0600, /* root decides who may hold host memory by it */
+};
+
+static int check_config(void)
 {
-	list_del(&lo->link);
-	gm_op_done(lo->op, err);
-}
+	ulong unit = gml_config.unit;
 
-/* Answer what is due; come back when the next timer is. */
-static void linux_work(struct work_struct *work)
-{
-	struct gm_linux *g = container_of(to_delayed_work(work), struct gm_linux, work);
-	u64 now, next = U64_MAX;
-	struct linux_op *lo, *tmp;
-	LIST_HEAD(due);
-
-	mutex_lock(&g->lock);
-	now = linux_clock(g);
-	list_for_each_entry_safe(lo, tmp, &g->ops, link) {
-		if (lo->due <= now)
-			list_move_tail(&lo->link, &due);
-		else
-			next = min(next, lo->due);
-	}
-	/* Answers may submit anew, which goes to g->ops and queues the work. */
-	list_for_each_entry_safe(lo, tmp, &due, link)
-		linux_finish(lo, lo->op->type == GM_OP_TIMER ? 0 : -EOPNOTSUPP);
-	if (next != U64_MAX && !delayed_work_pending(&g->work))
-		schedule_delayed_work(&g->work, nsecs_to_jiffies(div_u64(next - now, 1000)) + 1);
-	mutex_unlock(&g->lock);
-}
-
-/* ---- debugfs ----------------------------------------------------------- */
-
-static int stats_show(struct seq_file *s, void *unused)
-{
-	const struct gm_stat *row;
-	const char *stats;
-
-	mutex_lock(&gm.lock);
-	stats = (const char *)gm_core_stats(gm.core);
-	for (row = gm_stat_rows; row->name; row++) {
-		u64 value = *(const u64 *)(stats + row->offset), den;
-		u32 thousandths;
-
-		if (row->kind != GM_STAT_RATIO) {
-			seq_printf(s, "%-28s %llu\n", row->name, value);
-			continue;
-		}
-		den = *(const u64 *)(stats + row->den);
-		value = den ? div64_u64(value * 1000, den) : 0;
-		value = div_u64_rem(value, 1000, &thousandths);
-		seq_printf(s, "%-28s %llu.%03u\n", row->name, value, thousandths);
-	}
-	mutex_unlock(&gm.lock);
+	if (unit < PAGE_SIZE || unit > PMD_SIZE || !is_power_of_2(unit) || !gml_config.devices ||
+	    gml_config.devices > GML_MAX_DEVICES || gml_config.hbm < unit)
+		return -EINVAL;
+	gml.order = (u32)ilog2(unit) - PAGE_SHIFT;
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(stats);
 
-/* ---- life --------------------------------------------------------------- */
-
-static int __init gm_module_init(void)
+static int make_core(void)
 {
 	struct gm_setup setup = {
-		.params = &gm.params,
+		.params = &gml.params,
 		.variant = variant,
 		.evictor = evictor,
 		.prefetcher = prefetcher,
-		.unit = unit,
-		.random_seed = get_random_u64(),
+		.unit = gml_config.unit,
+		.random_seed = seed ? seed : get_random_u64(),
 	};
-	int err;
 
-	mutex_init(&gm.lock);
-	INIT_LIST_HEAD(&gm.ops);
-	INIT_DELAYED_WORK(&gm.work, linux_work);
-	gm.start = ktime_get_ns();
-	gm_params_init(&gm.params);
-
-	mutex_lock(&gm.lock);
-	gm.core = gm_core_new(&setup, &linux_ops, &gm);
-	mutex_unlock(&gm.lock);
-	if (IS_ERR(gm.core)) {
-		err = PTR_ERR(gm.core);
-		pr_err("no core: variant %s, evictor %s, prefetcher %s, unit %lu: %d\n", variant,
-		       evictor, prefetcher, unit, err);
-		return err;
-	}
-
-	/* Like everybody else, do not mind when there is no debugfs. */
-	gm.dir = debugfs_create_dir("gmem", NULL);
-	debugfs_create_file("stats", 0444, gm.dir, NULL, &stats_fops);
-	pr_info("%s, evictor %s, prefetcher %s, unit %lu\n", variant, evictor, prefetcher, unit);
-	return 0;
+	gm_params_init(&gml.params);
+	gml.head = (struct gm_log_head){
+		.magic = GM_LOG_MAGIC,
+		.unit = setup.unit,
+		.seed = setup.random_seed,
+		.frames = gml_config.hbm / setup.unit,
+		.devices = gml_config.devices,
+	};
+	strscpy(gml.head.variant, variant, sizeof(gml.head.variant));
+	strscpy(gml.head.evictor, evictor, sizeof(gml.head.evictor));
+	strscpy(gml.head.prefetcher, prefetcher, sizeof(gml.head.prefetcher));
+	gml.core = gm_core_new(&setup, &linux_ops, NULL);
+	if (IS_ERR(gml.core))
+		pr_err("no core: variant %s, evictor %s, prefetcher %s\n", variant, evictor,
+		       prefetcher);
+	return PTR_ERR_OR_ZERO(gml.core);
 }
 
-static void __exit gm_module_exit(void)
+static void free_devices(void)
 {
-	struct linux_op *lo, *tmp;
-	LIST_HEAD(left);
+	u32 i;
 
-	debugfs_remove(gm.dir);
-	cancel_delayed_work_sync(&gm.work);
-	mutex_lock(&gm.lock);
-	list_splice_init(&gm.ops, &left);
-	list_for_each_entry_safe(lo, tmp, &left, link)
-		linux_finish(lo, -ECANCELED);
-	WARN_ON(!list_empty(&gm.ops));
-	gm_core_free(gm.core);
-	mutex_unlock(&gm.lock);
-	cancel_delayed_work_sync(&gm.work);
+	for (i = 0; i < gml_config.devices; i++)
+		gml_dev_fini(&gml.devs[i]);
+	kfree(gml.devs);
 }
 
-module_init(gm_module_init);
-module_exit(gm_module_exit);
+static int make_devices(void)
+{
+	int err = 0;
+	u32 i;
+
+	gml.devs = kcalloc(gml_config.devices, sizeof(*gml.devs), GFP_KERNEL);
+	if (!gml.devs)
+		return -ENOMEM;
+	for (i = 0; i < gml_config.devices && !err; i++) {
+		err = gml_dev_init(&gml.devs[i], i);
+		if (err)
+			break;
+		gml.devs[i].core = gm_dev_create(gml.core, gml.devs[i].frames);
+		err = PTR_ERR_OR_ZERO(gml.devs[i].core);
+		gml.nr_devs++;
+	}
+	if (err) {
+		pr_err("no memory for %u accelerators of %lu bytes\n", gml_config.devices,
+		       gml_config.hbm);
+		free_devices();
+	}
+	return err;
+}
+
+static int __init gml_init(void)
+{
+	int err = check_config();
+
+	if (err)
+		return err;
+	mutex_init(&gml.lock);
+	INIT_LIST_HEAD(&gml.spaces);
+	gml.start = ktime_get_ns();
+	err = gml_log_start(oplog, decisions);
+	if (err)
+		return err;
+	err = make_core();
+	if (err)
+		goto no_core;
+	err = make_devices();
+	if (err)
+		goto no_devices;
+	err = gml_engine_start();
+	if (err)
+		goto no_engine;
+	gml_debug_start();
+	err = misc_register(&misc);
+	if (err)
+		goto no_file;
+	pr_info("%s, evictor %s, prefetcher %s, unit %lu, %u emulated of %lu MiB\n", variant,
+		evictor, prefetcher, gml_config.unit, gml.nr_devs, gml_config.hbm >> 20);
+	return 0;
+no_file:
+	gml_debug_stop();
+	gml_engine_stop();
+no_engine:
+	free_devices();
+no_devices:
+	gm_core_free(gml.core);
+no_core:
+	gml_log_stop();
+	return err;
+}
+
+static void report_leaks(void)
+{
+	const struct gml_live *l = &gml.live;
+
+	if (atomic_read(&l->spaces) || atomic_read(&l->streams) || atomic_read(&l->waits) ||
+	    atomic_read(&l->host_frames))
+		pr_err("leak: %d spaces, %d streams, %d waits, %d host frames\n",
+		       atomic_read(&l->spaces), atomic_read(&l->streams), atomic_read(&l->waits),
+		       atomic_read(&l->host_frames));
+}
+
+static void __exit gml_exit(void)
+{
+	misc_deregister(&misc);
+	gml_debug_stop();
+	gml_engine_stop();
+	report_leaks();
+	gm_core_free(gml.core);
+	free_devices();
+	gml_log_stop();
+}
+
+module_init(gml_init);
+module_exit(gml_exit);
 MODULE_LICENSE("Dual BSD/GPL");
-MODULE_DESCRIPTION("Page mapping and remote pager in the sense of GMEM");
+MODULE_DESCRIPTION("Page mapping and remote pager in the sense of GMEM, with emulated devices");
