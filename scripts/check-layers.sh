@@ -30,6 +30,7 @@ BEGIN {
 	row("^kernel-core/test/",      own "|^gm_[a-z0-9_]+\\.c$|^kernel-core/",      libc)
 	row("^kernel-core/port/user/", "^gm_port(_host)?\\.h$",                       libc)
 	row("^kernel-core/port/linux/", "^$",                                         "^linux/")
+	row("^kernel-core/linux/(lib|test)/", own "|^gmem\\.h$",                     libc)
 	row("^kernel-core/linux/",     own,                                           "^(uapi/)?(linux|asm)/")
 	row("^kernel-core/[^/]*$",     own,                                           "^$")
 	row("^sim/test/",              "^sim/|^kernel-core/",                         libc)
