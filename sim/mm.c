@@ -105,6 +105,15 @@ void mm_kernel_end(struct mm *m, u16 device, u64 seq)
 		m->ops->kernel_end(m, device, seq);
 }
 
+gs_time mm_run(struct mm *m, u64 nth, gs_time start, gs_time duration)
+{
+	gs_time end = nth == ~0ULL ? start + duration : m->ops->run(m, nth, start, duration);
+
+	gs_assert(end == GS_NEVER ? m->err : end >= start);
+	note_peak(m);
+	return end;
+}
+
 static u64 units_in(const struct mm *m, u64 va, u64 bytes)
 {
 	u64 unit = mm_unit(m);

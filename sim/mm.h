@@ -81,6 +81,35 @@ struct mm_stats {
 };
 extern const struct gm_stat mm_stat_rows[];
 
+/* ---- the job in advance, for managers that plan ---- */
+
+struct mm_operand {
+	u32 tensor;
+	u8 access; /* GS_READ | GS_WRITE */
+};
+
+/* A kernel as the dry pass saw it. */
+struct mm_kernel {
+	u16 device;
+	u8 phase;		      /* enum gs_phase */
+	gs_time duration;	      /* at full residency */
+	gs_time fault_out, fault_all; /* as measured with faults; 0 unknown */
+	u32 noperands;
+	const struct mm_operand *operands;
+};
+
+struct mm_tensor {
+	u64 bytes;
+	u8 kind;      /* enum gs_tensor_kind */
+	bool lasting; /* is there before the first iteration, and stays */
+};
+
+struct mm_plan {
+	u32 nkernels, ntensors;
+	const struct mm_kernel *kernels; /* of recorded iterations, in order of the trace */
+	const struct mm_tensor *tensors; /* by id */
+};
+
 struct gs_machine; /* models/hw.h: the described machine */
 
 struct mm_ops {
@@ -92,6 +121,7 @@ struct mm_ops {
 	size_t state_size;	     /* of the manager's struct; mm comes first */
 	const struct gm_stat *stats; /* own rows beside mm_stats; or NULL */
 	u32 stats_offset;	     /* of the own statistics in the state */
+	bool stats_by_iteration;     /* told for each iteration as well */
 	/* Explicit allocation: add() and remove() are told single tensors where
 	 * addresses are as recorded, not the ranges that all of them span. */
 	bool exact;
@@ -106,6 +136,17 @@ struct mm_ops {
 	void (*kernel_begin)(struct mm *m, u16 device, u64 seq);
 	void (*kernel_end)(struct mm *m, u16 device, u64 seq);
 	void (*touch)(struct mm *m, struct mm_touch *t);
+	/*
+	 * Managers that plan: the job in advance, once, before the first kernel;
+	 * @plan stays until the run is over.  0 or -errno (said).
+	 */
+	int (*plan)(struct mm *m, const struct mm_plan *plan);
+	/*
+	 * Managers that model whole kernels: the @nth of the plan begins at @start
+	 * and ends when this says, at @start at the earliest; GS_NEVER after
+	 * mm_fail().  Nothing is touched then.  ~0: it is not in the plan.
+	 */
+	gs_time (*run)(struct mm *m, u64 nth, gs_time start, gs_time duration);
 	/*
 	 * Page accesses of one device, one after the other and in no time, up to
 	 * the first that has to wait: how many had not to.  The slot counts
@@ -157,6 +198,7 @@ int mm_add(struct mm *m, u64 va, u64 bytes);
 void mm_remove(struct mm *m, u64 va, u64 bytes);
 void mm_kernel_begin(struct mm *m, u16 device, u64 seq);
 void mm_kernel_end(struct mm *m, u16 device, u64 seq);
+gs_time mm_run(struct mm *m, u64 nth, gs_time start, gs_time duration);
 void mm_touch(struct mm *m, struct mm_touch *t);
 /* How many of @n page accesses of one device have not to wait. */
 u32 mm_pages(struct mm *m, const struct gs_page *p, u32 n);

@@ -106,6 +106,7 @@ struct dry {
 	u32 niterations;
 	struct gs_extents *extents;
 	struct gs_future *future;
+	struct plan *plan;
 	u64 footprint;
 };
 
@@ -117,6 +118,8 @@ static int dry_pass(const struct gs_replay_args *a, u64 unit, bool future, struc
 
 	r.sim = gs_sim_new(a->cfg->seed);
 	r.extents = d->extents = gs_extents_new(unit);
+	if (a->mm && a->mm->ops->plan)
+		r.plan = d->plan = plan_new(&a->source->job);
 	if (future)
 		r.future = d->future = gs_future_new(unit);
 	err = pass(&r);
@@ -138,6 +141,7 @@ static void dry_fini(struct dry *d)
 	free(d->iterations);
 	gs_extents_free(d->extents);
 	gs_future_free(d->future);
+	plan_free(d->plan);
 }
 
 static u64 next_use(void *arg, u16 device, u64 va)
@@ -209,6 +213,8 @@ int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 	a->mm->next_use = next_use;
 	a->mm->next_use_arg = &r;
 	err = add_extents(&r, d.extents);
+	if (!err && d.plan)
+		err = a->mm->ops->plan(a->mm, plan_tell(d.plan));
 	if (!err)
 		err = pass(&r);
 	a->mm->next_use = NULL;

@@ -42,6 +42,7 @@ struct gs_iter_result {
 	gs_time time_ps, kernel_ps, stall_ps; /* kernel: at full residency */
 	gs_time stall_by[MM_NR_PHASES];
 	struct mm_stats mm; /* what the manager counted in it */
+	void *own;	    /* the same for its own rows, where it tells them so */
 };
 
 struct gs_kernel_result { /* one row a kernel name and operator class */
@@ -74,6 +75,7 @@ struct gs_result {
 	gs_time ideal_ps;    /* same iterations, nothing ever missing */
 	u64 footprint_bytes; /* units that the job maps, most at once */
 	u64 hbm_peak_bytes;
+	const struct gm_stat *own_rows; /* NULL: iterations have none */
 	size_t nkernels, ntensors, nsamples;
 	struct gs_kernel_result *kernels;
 	struct gs_tensor_result *tensors;

@@ -23,6 +23,7 @@ void book_init(struct replay *r)
 void book_fini(struct replay *r)
 {
 	free(r->row_hash);
+	free(r->iter_own);
 }
 
 static u32 row_slot(const struct replay *r, const struct gs_kernel_result *key)
@@ -170,6 +171,40 @@ static struct mm_stats difference(struct mm_stats a, const struct mm_stats *b)
 	return a;
 }
 
+/* Bytes of the struct that @rows describe: u64s all of it. */
+static size_t bytes_of(const struct gm_stat *rows)
+{
+	size_t n = 0;
+
+	for (; rows->name; rows++)
+		n = gs_max(n, rows->offset + sizeof(u64));
+	return n;
+}
+
+/* What the manager counted in its own rows in iteration @i, if any is open. */
+static void book_own(struct replay *r, struct gs_iter_result *i)
+{
+	const struct mm_ops *ops = r->mm->ops;
+	const char *now = (const char *)r->mm + ops->stats_offset;
+	size_t n;
+
+	if (!ops->stats_by_iteration)
+		return;
+	n = bytes_of(ops->stats);
+	r->res->own_rows = ops->stats;
+	if (i) {
+		i->own = gs_calloc(1, n);
+		memcpy(i->own, now, n);
+		for (const struct gm_stat *row = ops->stats; row->name; row++)
+			if (row->kind == GM_STAT_COUNT)
+				*(u64 *)((char *)i->own + row->offset) -=
+					*(const u64 *)((const char *)r->iter_own + row->offset);
+	}
+	free(r->iter_own);
+	r->iter_own = gs_calloc(1, n);
+	memcpy(r->iter_own, now, n);
+}
+
 void book_iteration(struct replay *r, u32 begins)
 {
 	struct gs_iter_result *i = open_iteration(r);
@@ -189,8 +224,10 @@ void book_iteration(struct replay *r, u32 begins)
 	}
 	r->iteration = begins;
 	r->iter_start = now;
-	if (r->mm)
+	if (r->mm) {
+		book_own(r, i);
 		r->iter_mm = r->mm->stats;
+	}
 }
 
 void book_uses(struct replay *r, const struct item *it, const struct operand *o)
@@ -229,6 +266,8 @@ void gs_result_free(struct gs_result *res)
 		free((char *)res->kernels[i].name);
 	for (size_t i = 0; i < res->ntensors; i++)
 		free((char *)res->tensors[i].name);
+	for (u32 i = 0; i < res->niterations && res->iterations; i++)
+		free(res->iterations[i].own);
 	free(res->kernels);
 	free(res->tensors);
 	free(res->iterations);

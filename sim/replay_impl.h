@@ -8,6 +8,7 @@
  *   replay_kernel.c one running kernel against the manager
  *   replay_pages.c  page accesses against the manager
  *   replay_book.c   who stalled where: rows of the result
+ *   replay_plan.c   the job in advance, for managers that plan
  *   layout.c        addresses        future.c  next uses, for min
  */
 #ifndef GS_REPLAY_IMPL_H
@@ -18,6 +19,7 @@
 
 struct gs_extents;
 struct gs_future;
+struct plan;
 struct replay;
 struct stream;
 
@@ -63,6 +65,7 @@ struct item {
 	u32 row;       /* of the kernel table */
 	u32 iteration; /* ITEM_BARRIER: begins this one; ~0: the end */
 	u64 seq;
+	u64 nth;       /* kernel of the plan, ~0: none of it */
 	u64 va, bytes; /* ITEM_HOST, ITEM_ADVICE */
 	u16 device;
 	gs_time duration;
@@ -123,6 +126,8 @@ struct replay {
 	bool source_ended;
 	u8 *live_at_loop; /* live tensors when the repeated one began */
 	u64 ops_done;
+	u64 next_kernel; /* of the plan */
+	u64 loop_kernel; /* the first of the iteration that repeats */
 	int err;
 
 	/* replay_stream.c */
@@ -137,6 +142,7 @@ struct replay {
 	/* replay_book.c */
 	gs_time iter_start;
 	struct mm_stats iter_mm;
+	void *iter_own; /* own rows of the manager when the iteration began */
 	u32 *row_hash;
 	u32 row_hash_size;
 	size_t cap_rows, cap_samples;
@@ -153,6 +159,7 @@ struct replay {
 
 	/* dry pass only */
 	struct gs_extents *extents;
+	struct plan *plan;
 	struct gs_future *future; /* also read by the real pass */
 	u64 unit_touches;	  /* ordinal of touches, for the future */
 };
@@ -227,6 +234,15 @@ void gs_future_span(struct gs_future *f, u64 va, u64 bytes, u32 ndevices);
 void gs_future_use(struct gs_future *f, u16 device, u64 va);
 /* First use of the unit after @now; ~0 if none. */
 u64 gs_future_next(struct gs_future *f, u16 device, u64 va, u64 now);
+
+/* replay_plan.c */
+struct plan *plan_new(const struct gs_job *job);
+void plan_free(struct plan *p);
+/* @early: before the first iteration. */
+void plan_alloc(struct plan *p, const struct gs_op *op, bool early);
+void plan_release(struct plan *p, u32 tensor);
+void plan_kernel(struct plan *p, const struct gs_op *op, gs_time duration);
+const struct mm_plan *plan_tell(struct plan *p); /* valid until the next call, or free */
 
 /* extents.c */
 struct gs_extents *gs_extents_new(u64 unit);

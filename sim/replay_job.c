@@ -133,6 +133,8 @@ static bool on_alloc(struct replay *r, const struct gs_op *op)
 	t->bytes = op->alloc.bytes;
 	t->kind = op->alloc.kind;
 	t->device = op->device;
+	if (r->plan)
+		plan_alloc(r->plan, op, !r->passes);
 	err = place(r, t);
 	if (err)
 		return job_fail(r, err);
@@ -151,6 +153,8 @@ static bool on_free(struct replay *r, const struct gs_op *op)
 
 	if (!t->alive)
 		return true;
+	if (r->plan)
+		plan_release(r->plan, op->free.tensor);
 	if (r->a->workload->on_free == GS_FREE_DISCARD && t->bytes) {
 		struct stream *s = stream_of(r, t->device, op->stream);
 		struct item *it = stream_push(s, ITEM_ADVICE);
@@ -186,6 +190,9 @@ static bool on_kernel(struct replay *r, const struct gs_op *op)
 
 	it->duration = r->a->duration(r->a->arg, op);
 	it->row = book_row(r, op->kernel.name, op->kernel.opclass, op->kernel.phase);
+	it->nth = r->passes ? r->next_kernel++ : ~0ULL;
+	if (r->plan && r->passes && r->passes <= gs_max(r->job->niterations, 1))
+		plan_kernel(r->plan, op, it->duration);
 	for (u32 i = 0; i < op->kernel.ntouches; i++)
 		shares |= op->kernel.touches[i].share > 0;
 	for (u32 i = 0; i < op->kernel.ntouches; i++) {
@@ -255,6 +262,10 @@ static bool on_mark(struct replay *r, const struct gs_op *op)
 	    r->passes < r->job->niterations)
 		for (u32 t = 0; t < r->job->ntensors; t++)
 			r->live_at_loop[t] = r->tensors[t].alive;
+	if (r->passes < r->job->niterations)
+		r->loop_kernel = r->next_kernel;
+	else
+		r->next_kernel = r->loop_kernel;
 	streams_barrier(r, r->passes++);
 	return true;
 }
@@ -341,6 +352,7 @@ static bool on_eof(struct replay *r)
 		return end(r);
 	if (!n)
 		streams_barrier(r, r->passes++);
+	r->next_kernel = r->loop_kernel;
 	pair_up(r);
 	int err = gs_source_seek(r->source, n ? n - 1 : GS_REWIND);
 

@@ -241,6 +241,31 @@ static void step(struct gs_sim *sim, struct gs_event *ev)
 	finish(s);
 }
 
+static void over(struct gs_sim *sim, struct gs_event *ev)
+{
+	struct kernel_run *run = gs_container_of(ev, struct kernel_run, ev);
+	struct stream *s = gs_container_of(run, struct stream, run);
+	struct item *it = stream_head(s);
+	gs_time ideal = run->start + it->duration, end[MM_NR_PHASES] = { 0 };
+
+	end[MM_LINK] = gs_now(sim);
+	if (gs_now(sim) > ideal)
+		book_stall(s->r, it, ~0U, ideal, gs_now(sim), end);
+	finish(s);
+}
+
+/* The manager models whole kernels: it says when this one ends. */
+static void run_whole(struct stream *s)
+{
+	struct kernel_run *run = &s->run;
+	struct item *it = stream_head(s);
+	gs_time end = mm_run(s->r->mm, it->nth, run->start, it->duration);
+
+	run->ev.fn = over;
+	if (end != GS_NEVER)
+		gs_at(s->r->sim, &run->ev, end);
+}
+
 void kernel_start(struct stream *s)
 {
 	struct kernel_run *run = &s->run;
@@ -261,5 +286,8 @@ void kernel_start(struct stream *s)
 		if (r->a->workload->hints)
 			hint_ahead(s);
 	}
-	gs_at(r->sim, &run->ev, run->start);
+	if (r->mm && r->mm->ops->run)
+		run_whole(s);
+	else
+		gs_at(r->sim, &run->ev, run->start);
 }

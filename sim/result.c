@@ -150,7 +150,8 @@ static void json_stall_by(struct gs_json *j, const gs_time by[MM_NR_PHASES])
 	gs_json_end(j);
 }
 
-static void json_iteration(struct gs_json *j, const struct gs_iter_result *it)
+static void json_iteration(struct gs_json *j, const struct gs_report *r,
+			   const struct gs_iter_result *it)
 {
 	gs_json_object(j, NULL);
 	gs_json_u64(j, "time_ps", it->time_ps);
@@ -164,6 +165,8 @@ static void json_iteration(struct gs_json *j, const struct gs_iter_result *it)
 	gs_json_u64(j, "misses", it->mm.misses);
 	gs_json_u64(j, "touches", it->mm.touches);
 	json_stall_by(j, it->stall_by);
+	if (it->own)
+		gs_json_stats(j, r->manager, r->res->own_rows, it->own);
 	gs_json_end(j);
 }
 
@@ -185,7 +188,7 @@ static void json_result(struct gs_json *j, const struct gs_report *r)
 	gs_json_stats(j, "mean", gs_mean_rows, &mean);
 	gs_json_array(j, "iterations");
 	for (u32 i = 0; i < res->niterations; i++)
-		json_iteration(j, &res->iterations[i]);
+		json_iteration(j, r, &res->iterations[i]);
 	gs_json_end_array(j);
 	gs_json_end(j);
 }
