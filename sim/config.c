@@ -262,6 +262,24 @@ const char *gs_config_get(const struct gs_config *cfg, const char *key)
 	return nd && nd->type == GS_NODE_SCALAR ? nd->text : NULL;
 }
 
+char *gs_config_where(const struct gs_config *cfg, const char *key)
+{
+	const struct gs_node *nd = gs_node_find(cfg->root, key);
+
+	if (!nd)
+		return gs_strdup("(default)");
+	if (!nd->at.line)
+		return gs_strdup(nd->at.name);
+	return gs_asprintf("%s:%u:%u", nd->at.name, nd->at.line, nd->at.col);
+}
+
+const char *gs_config_file(const struct gs_config *cfg, const char *key)
+{
+	const struct gs_node *nd = gs_node_find(cfg->root, key);
+
+	return nd && nd->at.line ? nd->at.name : NULL;
+}
+
 const char *gs_config_dir(const struct gs_config *cfg, const char *key)
 {
 	const struct gs_node *nd = gs_node_find(cfg->root, key);

@@ -52,6 +52,10 @@ int gs_config_error(const struct gs_config *cfg, const char *key, const char *fm
 
 /* The scalar written at @key, or NULL.  [after load/set] */
 const char *gs_config_get(const struct gs_config *cfg, const char *key);
+/* "FILE:LINE:COL", "--set KEY=VALUE" or "(default)", to be freed. */
+char *gs_config_where(const struct gs_config *cfg, const char *key);
+/* The file in which @key was written, as it was opened; NULL: none (--set, default). */
+const char *gs_config_file(const struct gs_config *cfg, const char *key);
 /* Folder of the file in which @key was written: relative paths start there. */
 const char *gs_config_dir(const struct gs_config *cfg, const char *key);
 

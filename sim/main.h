@@ -24,7 +24,9 @@ struct setup {
 	void *params[MAX_SECTIONS]; /* of the managers, as in mm_managers[] */
 	const struct mm_ops *ops;   /* the chosen one */
 	const void *ops_params;
-	char *trace; /* as a path to open */
+	char *trace;	  /* as a path to open */
+	const char *path; /* of the configuration */
+	bool swept;	  /* a point of a sweep */
 };
 
 /* Files and --set assignments in @sets; 0 or -errno (said). */
@@ -47,6 +49,8 @@ struct run {
 	struct gs_progress *bar; /* NULL: none */
 	struct gs_stat_block stats[5];
 	char title[128];
+	struct gs_warning *warnings;
+	size_t nwarnings, cap_warnings;
 	struct gs_report report;
 };
 
@@ -55,6 +59,11 @@ int run_prepare(struct run *r, struct setup *s);
 /* Replay; then r->report is whole.  @bar may be NULL.  GS_EXIT_* (said). */
 int run_replay(struct run *r, struct gs_progress *bar);
 void run_fini(struct run *r);
+/* Find what makes the finished run mean nothing: into r->report. */
+void warn_collect(struct run *r);
+void warn_free(struct run *r);
+/* A manager whose results do not depend on memory is no witness that it was short. */
+bool warn_is_exempt(const char *manager);
 /* Of the effective configuration. */
 u64 setup_hash(const struct setup *s);
 

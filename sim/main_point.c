@@ -217,6 +217,7 @@ int run_replay(struct run *r, struct gs_progress *bar)
 	if (err)
 		return exit_of(err);
 	make_report(r);
+	warn_collect(r);
 	if (s->sim.check && r->mm->ops->check && r->mm->ops->check(r->mm))
 		return GS_EXIT_BUG;
 	return GS_EXIT_OK;
@@ -225,6 +226,7 @@ int run_replay(struct run *r, struct gs_progress *bar)
 void run_fini(struct run *r)
 {
 	gs_result_free(&r->res);
+	warn_free(r);
 	mm_free(r->mm);
 	gs_sim_free(r->sim);
 	if (r->setup)

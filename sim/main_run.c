@@ -92,6 +92,16 @@ static void tell_cost(const struct timespec *start)
 		gs_text_bytes((u64)ru.ru_maxrss * 1024, peak));
 }
 
+static void tell_warnings(const struct gs_report *r)
+{
+	for (size_t i = 0; i < r->nwarnings && !gs_quiet; i++) {
+		char *text = gs_warning_text(&r->warnings[i], true);
+
+		gs_warn("%s", text);
+		free(text);
+	}
+}
+
 /* Nothing is written before the run is over. */
 static int run(const struct options *o)
 {
@@ -123,6 +133,9 @@ static int run(const struct options *o)
 		gs_report_print(stdout, &r.report);
 	if (!rc && o->out && !o->json && !o->quiet)
 		printf("\nwritten to %s\n", o->out);
+	fflush(stdout);
+	if (!rc)
+		tell_warnings(&r.report);
 	if (!rc)
 		tell_cost(&start);
 	run_fini(&r);

@@ -120,6 +120,7 @@ int setup_load(struct setup *s, const char *path, char *const *sets, size_t nset
 	int err;
 
 	memset(s, 0, sizeof(*s));
+	s->path = path;
 	s->cfg = gs_config_new();
 	setup_sections(s);
 	err = gs_config_load(s->cfg, path);

@@ -32,6 +32,7 @@ int sweep_setup(const struct sweep *sw, size_t point, struct setup *s)
 			sets_add(&all, c->sets[i]);
 	}
 	err = setup_load(s, sw->config, all.v, all.n);
+	s->swept = true;
 	sets_fini(&all);
 	return err;
 }
@@ -232,6 +233,19 @@ static int stopped(const struct sweep *sw)
 	return GS_EXIT_USER;
 }
 
+static void tell_warnings(const struct sweep *sw)
+{
+	size_t n;
+	char **texts = sweep_warnings(sw, &n);
+
+	fflush(stdout);
+	for (size_t i = 0; i < n; i++) {
+		gs_warn("%s", texts[i]);
+		free(texts[i]);
+	}
+	free(texts);
+}
+
 static int sweep(struct sweep *sw)
 {
 	size_t failed = 0;
@@ -245,8 +259,10 @@ static int sweep(struct sweep *sw)
 		return GS_EXIT_USER;
 	for (size_t i = 0; i < sw->grid.npoints; i++)
 		failed += !!sw->points[i].reason;
-	if (!gs_quiet)
+	if (!gs_quiet) {
 		sweep_print(stdout, sw);
+		tell_warnings(sw);
+	}
 	return failed == sw->grid.npoints ? GS_EXIT_FAILED : GS_EXIT_OK;
 }
 
@@ -265,6 +281,9 @@ int cmd_sweep(int argc, char **argv)
 	for (size_t i = 0; sw.points && i < sw.grid.npoints; i++) {
 		free(sw.points[i].row);
 		free(sw.points[i].reason);
+		for (size_t k = 0; k < sw.points[i].nnotes; k++)
+			free(sw.points[i].notes[k]);
+		free(sw.points[i].notes);
 	}
 	free(sw.points);
 	gs_grid_free(&sw.grid);

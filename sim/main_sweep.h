@@ -3,7 +3,7 @@
  * main_sweep.h - a sweep under way: its grid, its points, its directory
  *
  *	DIR/points/0007.json	summary.json of point 7
- *	DIR/points/0007.csv	its stamp and its row: there when the point is done
+ *	DIR/points/0007.csv	its stamp, row and warnings: there when the point is done
  *	DIR/points/0007.log	what a failed point said
  *	DIR/points/0007.fail	its stamp and the reason
  *	DIR/sweep.lock		while a sweep is at work: its process
@@ -26,6 +26,8 @@ struct point {
 	int log;      /* running: what it says */
 	char *row;    /* values of gs_mean_rows as in sweep.csv; NULL: not done */
 	char *reason; /* why it failed; NULL: it did not */
+	char **notes; /* "# exempt" or "# KIND KEY warning" */
+	size_t nnotes, cap_notes;
 };
 
 struct sweep {
@@ -70,6 +72,8 @@ void sweep_take_up(struct sweep *sw);
 
 /* sweep.csv and sweep.json.  0 or -errno (said). */
 int sweep_write(const struct sweep *sw);
+/* What makes the sweep mean nothing, in order; texts and array are to be freed. */
+char **sweep_warnings(const struct sweep *sw, size_t *n);
 /* The table: a line for each case of the axes but the last, a column for each of the last. */
 void sweep_print(FILE *f, const struct sweep *sw);
 

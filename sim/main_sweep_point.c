@@ -48,6 +48,14 @@ static void write_row(FILE *f, const struct gs_report *r, u64 stamp)
 	fputc('\n', f);
 	gs_csv_values(f, gs_mean_rows, &mean);
 	fputc('\n', f);
+	if (warn_is_exempt(r->manager))
+		fputs("# exempt\n", f);
+	for (size_t i = 0; i < r->nwarnings; i++) {
+		char *text = gs_warning_text(&r->warnings[i], false);
+
+		fprintf(f, "# %s %s %s\n", r->warnings[i].kind, r->warnings[i].key, text);
+		free(text);
+	}
 }
 
 int sweep_point(const struct sweep *sw, size_t i)
@@ -115,9 +123,16 @@ static void forget(const struct sweep *sw, size_t i, const char *suffix)
 /* The point's row, if it is done; then nothing of a failure is left. */
 static bool take_row(struct sweep *sw, size_t i)
 {
-	sw->points[i].row = stamped_line(sw, i, ".csv", 2);
-	if (!sw->points[i].row)
+	struct point *p = &sw->points[i];
+	char *line;
+
+	p->row = stamped_line(sw, i, ".csv", 2);
+	if (!p->row)
 		return false;
+	for (int n = 3; (line = stamped_line(sw, i, ".csv", n)); n++) {
+		GS_PUSH_ROOM(p->notes, p->nnotes, p->cap_notes);
+		p->notes[p->nnotes++] = line;
+	}
 	forget(sw, i, ".log");
 	forget(sw, i, ".fail");
 	return true;

@@ -52,6 +52,20 @@ static void write_csv(FILE *f, const struct sweep *sw)
 		csv_point(f, sw, i);
 }
 
+static void json_warnings(struct gs_json *j, const struct sweep *sw)
+{
+	size_t n;
+	char **texts = sweep_warnings(sw, &n);
+
+	gs_json_array(j, "warnings");
+	for (size_t i = 0; i < n; i++) {
+		gs_json_str(j, NULL, texts[i]);
+		free(texts[i]);
+	}
+	gs_json_end_array(j);
+	free(texts);
+}
+
 static void write_json(FILE *f, const struct sweep *sw)
 {
 	struct gs_json j;
@@ -79,6 +93,7 @@ static void write_json(FILE *f, const struct sweep *sw)
 		gs_json_end(&j);
 	}
 	gs_json_end_array(&j);
+	json_warnings(&j, sw);
 	gs_json_end(&j);
 	fputc('\n', f);
 }

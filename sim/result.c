@@ -7,6 +7,7 @@
 #include "sim/version.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 const struct gm_stat gs_mean_rows[] = {
@@ -193,6 +194,27 @@ static void json_result(struct gs_json *j, const struct gs_report *r)
 	gs_json_end(j);
 }
 
+char *gs_warning_text(const struct gs_warning *w, bool with_folder)
+{
+	const char *slash = with_folder ? NULL : strrchr(w->at, '/');
+
+	if (!strncmp(w->at, "--set ", 6)) /* says the key already */
+		return gs_asprintf("%s: %s", w->at, w->text);
+	return gs_asprintf("%s: %s: %s", slash ? slash + 1 : w->at, w->key, w->text);
+}
+
+static void json_warnings(struct gs_json *j, const struct gs_report *r)
+{
+	gs_json_array(j, "warnings");
+	for (size_t i = 0; i < r->nwarnings; i++) {
+		char *text = gs_warning_text(&r->warnings[i], false);
+
+		gs_json_str(j, NULL, text);
+		free(text);
+	}
+	gs_json_end_array(j);
+}
+
 void gs_report_json(FILE *f, const struct gs_report *r)
 {
 	struct gs_json j;
@@ -209,6 +231,7 @@ void gs_report_json(FILE *f, const struct gs_report *r)
 	for (const struct gs_stat_block *b = r->stats; b->name; b++)
 		gs_json_stats(&j, b->name, b->rows, b->obj);
 	gs_json_end(&j);
+	json_warnings(&j, r);
 	gs_json_end(&j);
 	fputc('\n', f);
 }

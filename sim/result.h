@@ -20,6 +20,12 @@ struct gs_stat_block {
 	const void *obj;
 };
 
+/* Why the result may mean nothing; texts are owned by whoever made the report. */
+struct gs_warning {
+	const char *kind;      /* "fits", "idle", "unread", "warmup", "bandwidth" */
+	char *key, *at, *text; /* the key, where it was written, what about it */
+};
+
 struct gs_report {
 	const char *manager; /* its name */
 	const char *title;   /* the same with variant and policies, for people */
@@ -31,6 +37,8 @@ struct gs_report {
 	u64 seed, config_hash;
 	u64 unit;	/* bytes that a fault brings */
 	u64 hbm_usable; /* bytes of one device that the job's pages may use */
+	const struct gs_warning *warnings;
+	size_t nwarnings;
 };
 
 /*
@@ -63,6 +71,11 @@ void gs_json_hash(struct gs_json *j, const char *key, u64 hash); /* 16 hex digit
 void gs_report_json(FILE *f, const struct gs_report *r);
 /* All files of a result directory.  0 or -errno (said). */
 int gs_report_write(struct gs_outdir *dir, const struct gs_report *r);
+/*
+ * "PLACE: KEY: TEXT", to be freed.  In results the place is the file's name without
+ * its folder, so that they are the same wherever it lies.
+ */
+char *gs_warning_text(const struct gs_warning *w, bool with_folder);
 /* The page for people. */
 void gs_report_print(FILE *f, const struct gs_report *r);
 
