@@ -25,10 +25,10 @@ static inline void tr_buf_fini(struct tr_buf *b)
 	*b = (struct tr_buf){ 0 };
 }
 
-/* Room for @more bytes at the end. */
+/* Room for @more bytes at the end; never NULL. */
 static inline u8 *tr_buf_room(struct tr_buf *b, size_t more)
 {
-	if (b->cap - b->n < more) {
+	if (!b->p || b->cap - b->n < more) {
 		b->cap = gs_max(2 * b->cap, b->n + more + 64);
 		b->p = gs_realloc_array(b->p, b->cap, 1);
 	}

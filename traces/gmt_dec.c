@@ -329,7 +329,8 @@ static int get_kinds(struct gmt_dec *d, struct gs_page *p, u32 n)
 
 		if (get_page_kind(d, &kind))
 			return -EINVAL;
-		c->p += k - 1;
+		if (known)
+			c->p += k - 1;
 		like = (struct gs_page){ .bytes = kind.bytes,
 					 .device = kind.device,
 					 .access = kind.access };

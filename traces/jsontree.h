@@ -41,9 +41,10 @@ int tr_json_read(struct tr_bytes *in, const struct tr_json_ops *ops, void *arg);
 
 /* ---- looking at a tree: NULL stands for what is absent ------------------ */
 
-#define tr_each_child(c, v)                                                              \
-	for (const struct tr_value *c = (v) + 1, *c##_end = (v) + ((v) ? (v)->skip : 0); \
-	     (v) && c < c##_end; c += c->skip)
+#define tr_each_child(c, v)                                                 \
+	for (const struct tr_value *c = (v) ? (v) + 1 : NULL,               \
+				   *c##_end = (v) ? (v) + (v)->skip : NULL; \
+	     c < c##_end; c += c->skip)
 
 /* Member @key of an object; NULL if there is none. */
 const struct tr_value *tr_member(const struct tr_tree *t, const struct tr_value *v,

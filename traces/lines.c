@@ -189,7 +189,7 @@ ssize_t tr_lines_read(struct tr_lines *l, const u8 **bytes, size_t n)
 	if (l->err)
 		return l->err;
 	n = gs_min(n, l->text.n - l->pos);
-	*bytes = l->text.p + l->pos;
+	*bytes = n ? l->text.p + l->pos : NULL;
 	l->pos += n;
 	l->offset += n;
 	return (ssize_t)n;
