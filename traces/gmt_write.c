@@ -116,15 +116,36 @@ static int write_block(struct tr_writer *w, u32 tag, u32 number, const struct tr
 
 /* ---- HEAD, frames, SUMM, INDX, footer ---------------------------------- */
 
+/* @s as a reader takes it: '?' for what is no letter, not longer than a name. */
+static size_t clean_text(const char *s, char *to)
+{
+	size_t n = 0, len;
+	u32 cp;
+
+	for (; *s; s += len ? len : 1) {
+		len = gs_utf8(s, &cp);
+		if (n + gs_max(len, 1) > TR_MAX_NAME)
+			break;
+		if (!len || cp < 0x20 || cp == 0x7f) {
+			to[n++] = '?';
+			continue;
+		}
+		memcpy(to + n, s, len);
+		n += len;
+	}
+	return n;
+}
+
 static void put_text(struct tr_buf *b, enum gmt_key key, const char *s)
 {
-	size_t n = s ? strlen(s) : 0;
+	char clean[TR_MAX_NAME];
+	size_t n = s ? clean_text(s, clean) : 0;
 
-	if (!n)
+	if (!n && key != GMT_KEY_DEVICE)
 		return;
 	tr_put(b, key);
 	tr_put(b, n);
-	tr_put_bytes(b, s, n);
+	tr_put_bytes(b, clean, n);
 }
 
 static void put_number(struct tr_buf *b, enum gmt_key key, u64 v)
