@@ -2,7 +2,7 @@
 #   V=1 shows commands, SAN=1 builds with ASan and UBSan, CC=clang picks the compiler
 
 CC      := gcc
-BUILD   := build$(if $(SAN),/san)$(if $(filter clang%,$(notdir $(CC))),/clang)
+BUILD   := $(if $(FUZZ),build/fuzz,build$(if $(SAN),/san)$(if $(filter clang%,$(notdir $(CC))),/clang))
 PREFIX  ?= /usr/local
 DEMO    ?= results/demo
 Q       := $(if $(V),,@)
@@ -20,7 +20,8 @@ DEB_zlib     := zlib1g-dev
 DEB_sqlite3  := libsqlite3-dev
 
 WARN    := -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
-SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+SANFLAGS := $(if $(SAN)$(FUZZ),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer) \
+	$(if $(FUZZ),-fsanitize=fuzzer-no-link)
 CFLAGS  := -std=gnu11 $(WARN) -O2 -g $(SANFLAGS) $(EXTRA_CFLAGS)
 CPPFLAGS := -I. -Ikernel-core -Ikernel-core/port/user -MMD -MP
 # the core sees no libc, no float, no large frame
@@ -36,6 +37,7 @@ TR_OBJS   := $(call objs,traces)
 MOD_OBJS  := $(call objs,models)
 LIBS    := $(addprefix $(BUILD)/,models.a traces.a sim.a core.a port.a)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard */test/test_*.c)))
+FUZZERS := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard */test/fuzz_*.c)))
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard */test/bench_*.c)))
 
 .DEFAULT_GOAL := all
@@ -75,6 +77,12 @@ $(BUILD)/%: $(BUILD)/%.o $(LIBS)
 	@echo "  LD    $@"
 	$(Q)$(CC) $(CFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group -lcmocka $(LDLIBS)
 
+# A fuzz target gets its main() from libFuzzer with FUZZ=1, else from mutate.c.
+FUZZMAIN := $(if $(FUZZ),,$(BUILD)/sim/test/mutate.o)
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(FUZZMAIN) $(LIBS)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $< $(FUZZMAIN) -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+
 $(BUILD)/.packages:
 	@mkdir -p $(@D)
 	@for c in $(CC) pkg-config; do command -v $$c >/dev/null || { echo "make: $$c is missing: apt-get install $$c" >&2; exit 1; }; done
@@ -88,7 +96,8 @@ $(BUILD)/gen/version.h: FORCE
 $(BUILD)/sim/version.o: CPPFLAGS += -I$(BUILD)/gen
 $(BUILD)/sim/version.o: $(BUILD)/gen/version.h
 
-programs: $(BUILD)/gmemsim $(TESTS) $(BENCHES)
+programs: $(BUILD)/gmemsim $(TESTS) $(BENCHES) $(FUZZERS)
+fuzzers: $(FUZZERS)
 
 # ---- testing: test-all.sh runs what it is told, counts, and repeats what failed ---
 
@@ -125,6 +134,11 @@ determinism: lint-gcc lint-clang ## two runs, and gcc against clang, byte-identi
 validate-pages: all ## miss counts of page traces against published ones (GMEMSIM_DATA)
 	@scripts/validate-pages.sh build/gmemsim
 
+fuzz: ## each fuzz target with libFuzzer (clang) for FUZZ_SECONDS=60
+	@command -v clang >/dev/null || { echo "make: clang is missing: apt-get install clang" >&2; exit 1; }
+	@$(MAKE) --no-print-directory FUZZ=1 CC=clang fuzzers
+	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60) $(patsubst $(BUILD)/%,build/fuzz/%,$(FUZZERS))
+
 bench: all $(BENCHES) ## measure; appends to results/bench.csv
 	@scripts/bench.sh $(BENCHES)
 
@@ -157,5 +171,5 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all help deps programs test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate install uninstall clean FORCE
+.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate install uninstall clean FORCE
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

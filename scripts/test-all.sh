@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # test-all.sh WHAT... - run tests and gates, count them, repeat what failed
-#   tests   every */test/test_*.c (built with sanitizers), .py and .sh
+#   tests   every */test/test_*.c (built with sanitizers), .py and .sh; every
+#           */test/fuzz_*.c: its seeds and some changes of them
 #   other   a make target that is one case by itself: lint-core, golden ...
 # Every case is a TAP line, "ok name" or "not ok name".  Full output: build/log/.
 set -u
@@ -50,7 +51,7 @@ tests() {
 	gate "SAN=1 programs" $log/build
 	export GMEMSIM=build/san/gmemsim
 	jobs=$(nproc)
-	for t in */test/test_*.c */test/test_*.py */test/test_*.sh; do
+	for t in */test/test_*.c */test/fuzz_*.c */test/test_*.py */test/test_*.sh; do
 		[ -e "$t" ] || continue
 		case $t in *.c) t=build/san/${t%.c} ;; esac
 		echo "$t"

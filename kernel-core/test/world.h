@@ -118,13 +118,11 @@ static char where[256];
 /* Below @n: from the input, or from xorshift when that is used up. */
 static inline u64 rnd(struct world *w, u64 n)
 {
-	u64 v = 0;
+	u64 v = 0, span;
 
 	if (w->in < w->in_end) {
-		do {
+		for (span = n; span && w->in < w->in_end; span >>= 8)
 			v = v << 8 | *w->in++;
-			n = n ? n : 1;
-		} while (w->in < w->in_end && v < n && n > 256);
 		return v % n;
 	}
 	w->rnd ^= w->rnd << 13;

@@ -13,17 +13,13 @@
 #include <cmocka.h>
 
 #include <unistd.h>
-#include <zstd.h>
 
-#include "traces/gmt.h"
+#include "traces/test/blocks.h"
 #include "traces/test/ops.h"
 #include "traces/test/said.h"
 
 static const char file[] = "build/test_gmt_hostile.gmt";
 
-enum { HEAD, DATA, SUMM, INDX, NBLOCKS };
-
-static const u32 tags[NBLOCKS] = { GMT_HEAD, GMT_DATA, GMT_SUMM, GMT_INDX };
 static struct tr_buf raw[NBLOCKS]; /* of a file with one frame */
 
 /* A good file, taken apart. */
@@ -41,7 +37,7 @@ static int take_apart(void **state)
 	for (int i = 0; i < NBLOCKS; i++) {
 		size_t want = tr_le(f + at + 8, 4), packed = tr_le(f + at + 12, 4);
 
-		assert_int_equal(tr_le(f + at, 4), tags[i]);
+		assert_int_equal(tr_le(f + at, 4), block_tags[i]);
 		assert_int_equal(ZSTD_decompress(tr_buf_room(&raw[i], want), want,
 						 f + at + GMT_BLOCK_HEAD, packed),
 				 want);
@@ -52,75 +48,16 @@ static int take_apart(void **state)
 	return 0;
 }
 
-static u64 put_block(struct tr_buf *out, u32 tag, const struct tr_buf *content)
-{
-	size_t room = ZSTD_compressBound(content->n), n, head = out->n;
-	u64 hash = gs_hash(content->p, content->n, 0);
-	u8 *packed = gs_calloc(room, 1);
-
-	n = ZSTD_compress(packed, room, content->p, content->n, 1);
-	tr_put_le(out, tag, 4);
-	tr_put_le(out, 0, 4);
-	tr_put_le(out, content->n, 4);
-	tr_put_le(out, n, 4);
-	tr_put_le(out, hash, 8);
-	tr_put_le(out, gs_hash(out->p + head, 24, 0), 8);
-	tr_put_bytes(out, packed, n);
-	free(packed);
-	return hash;
-}
-
-/* The index of the one frame, at its new place and with its new hash. */
-static void mend_index(struct tr_buf *index, u64 offset, u64 hash)
-{
-	struct tr_cur c = { index->p, index->p + index->n, false };
-	struct tr_buf mended = { 0 };
-
-	tr_put(&mended, tr_get(&c));
-	tr_get(&c);
-	tr_put(&mended, offset);
-	tr_put(&mended, tr_get(&c));
-	tr_put_le(&mended, hash, 8);
-	if (tr_left(&c) > 8)
-		tr_put_bytes(&mended, c.p + 8, tr_left(&c) - 8);
-	tr_buf_fini(index);
-	*index = mended;
-}
-
 /* Blocks @b as a file whose every checksum is right. */
 static void put_together(struct tr_buf *b, bool mend)
 {
-	struct tr_buf out = { 0 }, hashes = { 0 };
-	u64 at[NBLOCKS], hash;
+	struct tr_buf out = { 0 };
 	FILE *f = fopen(file, "wb");
 
-	tr_put_bytes(&out, GMT_MAGIC, 8);
-	tr_put_le(&out, GMT_MAJOR, 2);
-	tr_put_le(&out, GMT_MINOR, 2);
-	tr_put_le(&out, 0, 4);
-	for (int i = 0; i < NBLOCKS; i++) {
-		at[i] = out.n;
-		hash = put_block(&out, tags[i], &b[i]);
-		if (i <= DATA)
-			tr_put_le(&hashes, hash, 8);
-		if (i == DATA && mend)
-			mend_index(&b[INDX], at[i], hash);
-	}
-	hash = out.n;
-	tr_put_le(&out, at[SUMM], 8);
-	tr_put_le(&out, at[INDX], 8);
-	tr_put_le(&out, gs_hash(hashes.p, hashes.n, 0), 8);
-	tr_put_le(&out, hash + GMT_FOOTER, 8);
-	tr_put_le(&out, 1, 4);
-	tr_put_le(&out, GMT_MAJOR, 2);
-	tr_put_le(&out, GMT_MINOR, 2);
-	tr_put_le(&out, 0, 8);
-	tr_put_le(&out, gs_hash(out.p + hash, 48, 0), 8);
-	tr_put_bytes(&out, GMT_END_MAGIC, 8);
+	blocks_join(b, mend, &out);
 	assert_int_equal(fwrite(out.p, 1, out.n, f), out.n);
 	fclose(f);
 	tr_buf_fini(&out);
-	tr_buf_fini(&hashes);
 }
 
 /* Everything in the file, there and back; 1 when it was all good. */

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# fuzz.sh SECONDS PROGRAM... - libFuzzer on each target, one after another
+#
+# Begins with the committed seeds and what earlier runs found (build/fuzz/found).
+# An input that breaks a target stays in build/fuzz/crash-NAME-...; mended, it
+# becomes a seed in FOLDER/test/corpus/NAME.  Prints a line a target.
+set -u
+cd "$(dirname "$0")/.."
+seconds=$1
+shift
+bad=0
+
+for program in "$@"; do
+	name=${program##*/fuzz_}
+	seeds=${program#build/fuzz/}
+	seeds=${seeds%/fuzz_*}/corpus/$name
+	found=build/fuzz/found/$name
+	log=build/fuzz/$name.log
+	mkdir -p "$found"
+	if "$program" -max_total_time="$seconds" -print_final_stats=1 -timeout=20 -rss_limit_mb=4096 \
+		-artifact_prefix="build/fuzz/crash-$name-" "$found" "$seeds" </dev/null >"$log" 2>&1; then
+		result=ok
+	else
+		result="BROKEN: build/fuzz/$name.log"
+		bad=1
+	fi
+	awk -v name="$name" -v result="$result" '
+		/^stat::number_of_executed_units/ { n = $2 }
+		/cov: / { for (i = 1; i < NF; i++) if ($i == "cov:") cov = $(i + 1) }
+		END { printf "%-12s %10d executions, %6d edges: %s\n", name, n, cov, result }' "$log"
+done
+exit $bad
