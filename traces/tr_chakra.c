@@ -27,7 +27,7 @@ struct reader {
 	struct et e;
 	struct tr_reprs reprs;
 	struct tr_buf message;
-	char schema[64];
+	u32 schema; /* a name of the builder */
 	u64 messages, devices, timed, untimed;
 	u16 *streams; /* numbers in the file, ascending is not needed */
 	size_t nstreams, streams_cap;
@@ -140,8 +140,9 @@ static void parse_side(struct tr_cur m, struct tr_cur *side)
 }
 
 /* An attribute: 1 name, then its value in the field of its type. */
-static void parse_attr(struct tr_cur m, struct node *n, char *schema, size_t size)
+static void parse_attr(struct reader *r, struct tr_cur m, struct node *n)
 {
+	char *text;
 	struct tr_cur name = { 0 };
 	struct field f;
 
@@ -154,9 +155,11 @@ static void parse_attr(struct tr_cur m, struct node *n, char *schema, size_t siz
 			n->stream = f.value;
 		else if (is(&name, "op_schema") && f.wire == BYTES)
 			n->schema = f.part;
-		else if (is(&name, "schema") && f.wire == BYTES)
-			snprintf(schema, size, "%.*s", (int)gs_min(tr_left(&f.part), 60),
-				 (const char *)f.part.p);
+		else if (is(&name, "schema") && f.wire == BYTES) {
+			text = text_of(f.part);
+			r->schema = tb_name(r->e.b, text);
+			free(text);
+		}
 	}
 }
 
@@ -182,7 +185,7 @@ static int parse_message(struct reader *r, struct tr_cur m)
 			n.name = f.part;
 			has_name = true;
 			if (!has_id) /* attributes of GlobalMetadata */
-				parse_attr(f.part, &n, r->schema, sizeof(r->schema));
+				parse_attr(r, f.part, &n);
 		} else if (f.number == 4) {
 			n.parent = first_of(&f);
 		} else if (f.number == 7 && f.wire == VARINT) {
@@ -190,7 +193,7 @@ static int parse_message(struct reader *r, struct tr_cur m)
 		} else if ((f.number == 8 || f.number == 9) && f.wire == BYTES) {
 			parse_side(f.part, f.number == 8 ? n.in : n.out);
 		} else if (f.number == 10 && f.wire == BYTES) {
-			parse_attr(f.part, &n, r->schema, sizeof(r->schema));
+			parse_attr(r, f.part, &n);
 		}
 	}
 	if (m.bad || (has_id != has_name && r->messages > 1))
@@ -322,8 +325,8 @@ static void tell_found(const struct reader *r)
 {
 	gs_info("%s: found: schema %s, %zu nodes, %llu of a device (%llu with a duration), %zu "
 		"operands",
-		r->e.b->path, *r->schema ? r->schema : "unknown", r->e.nnodes, r->devices, r->timed,
-		r->e.noperands);
+		r->e.b->path, r->schema ? tb_text(r->e.b, r->schema) : "unknown", r->e.nnodes,
+		r->devices, r->timed, r->e.noperands);
 }
 
 static void tell_derived(const struct reader *r)

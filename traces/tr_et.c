@@ -14,7 +14,7 @@
 
 struct reader {
 	struct et e;
-	char schema[64];
+	u32 schema;  /* a name of the builder */
 	u64 strange; /* elements that are no nodes */
 };
 
@@ -78,7 +78,7 @@ static int member(void *arg, const char *key, const struct tr_tree *t)
 	struct reader *r = arg;
 
 	if (!strcmp(key, "schema"))
-		snprintf(r->schema, sizeof(r->schema), "%s", tr_text(t, t->root));
+		r->schema = tb_name(r->e.b, tr_text(t, t->root));
 	return 0;
 }
 
@@ -88,8 +88,8 @@ static void tell(const struct reader *r)
 
 	gs_info("%s: found: schema %s, %zu nodes, %zu operands, %llu storages; %llu kernels; %llu "
 		"nodes without work of their own, %llu of the host",
-		e->b->path, *r->schema ? r->schema : "unknown", e->nnodes, e->noperands,
-		e->storages, e->kernels, e->idle, e->host_only);
+		e->b->path, r->schema ? tb_text(e->b, r->schema) : "unknown", e->nnodes,
+		e->noperands, e->storages, e->kernels, e->idle, e->host_only);
 	gs_info("%s: derived: durations by the " TR_ATEN_ROOFLINE_TEXT
 		"; %llu tensors (storages, born anew when handed out anew), lifetimes from first "
 		"to last use, addresses, kinds",
@@ -115,7 +115,7 @@ static int import(struct reader *r, const char *out, struct tr_writer **w)
 	tell(r);
 	name = tr_base_name(r->e.b->path, suffixes);
 	recorded = gs_asprintf("schema %s; durations by roofline, lifetimes from first to last use",
-			       r->schema);
+			       r->schema ? tb_text(r->e.b, r->schema) : "unknown");
 	meta.name = name;
 	meta.recorded = recorded;
 	ret = et_write(&r->e, out, &meta, w);

@@ -44,6 +44,7 @@ struct derive {
 	size_t run_end; /* work of the operator goes up to here */
 	size_t longest; /* ... and this kernel of it gets its FLOPs */
 	u8 phase_before;
+	size_t memory, step; /* events that come */
 };
 
 /* ---- pools ------------------------------------------------------------ */
@@ -535,10 +536,30 @@ static void old_ones_live(struct derive *d)
 			live_add(d, d->k->memory[i].buf);
 }
 
+/* Steps of the profiler that began by @when. */
+static void steps_until(struct derive *d, u64 when)
+{
+	const struct kn *k = d->k;
+
+	for (; d->step < k->nsteps && k->steps[d->step].when <= when; d->step++)
+		new_iteration(d);
+}
+
+/* Allocations and frees by @when, and the steps between them. */
+static void memory_until(struct derive *d, u64 when)
+{
+	const struct kn *k = d->k;
+
+	for (; d->memory < k->nmemory && k->memory[d->memory].when <= when; d->memory++) {
+		steps_until(d, k->memory[d->memory].when);
+		on_memory(d, &k->memory[d->memory]);
+	}
+	steps_until(d, when);
+}
+
 void kn_resolve(struct kn *k, struct kn_told *told)
 {
 	struct derive d = { .k = k, .told = told, .last_op = KN_NONE };
-	size_t m = 0, s = 0;
 	u8 phase = GS_OTHER_PHASE;
 
 	d.next_alloc = gs_calloc(k->b->nbufs + 1, sizeof(u32));
@@ -547,10 +568,7 @@ void kn_resolve(struct kn *k, struct kn_told *told)
 	for (size_t i = 0; i < k->nwork; i++) {
 		const struct kn_work *w = &k->work[i];
 
-		for (; m < k->nmemory && k->memory[m].when <= w->when; m++)
-			on_memory(&d, &k->memory[m]);
-		for (; s < k->nsteps && k->steps[s].when <= w->when; s++)
-			new_iteration(&d);
+		memory_until(&d, w->when);
 		if (!k->nsteps)
 			guess_iteration(&d, w);
 		if (w->phase == GS_STEP && phase != GS_STEP)
@@ -558,8 +576,8 @@ void kn_resolve(struct kn *k, struct kn_told *told)
 		phase = w->phase;
 		on_work(&d, i);
 	}
-	for (; m < k->nmemory; m++)
-		on_memory(&d, &k->memory[m]);
+	for (; d.memory < k->nmemory; d.memory++)
+		on_memory(&d, &k->memory[d.memory]);
 	pools_fini(&d);
 	free(d.next_alloc);
 	free(d.last_read);
