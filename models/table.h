@@ -2,7 +2,8 @@
 /*
  * table.h - the memory managers that there are
  *
- * To add one: write models/mm_<name>.c with its struct mm_ops, and a row here.
+ * To add one: write models/mm_<name>.c with its struct mm_ops, and a row here;
+ * readers[] in sim/main_warn.c says which of the common keys it reads.
  */
 #ifndef HW_TABLE_H
 #define HW_TABLE_H

@@ -62,10 +62,6 @@ static bool is_gmem(const struct view *v)
 {
 	return !strcmp(v->s->ops->name, "gmem");
 }
-static bool is_uvm(const struct view *v)
-{
-	return !strcmp(v->s->ops->name, "uvm");
-}
 static bool has_evictor(const struct view *v)
 {
 	return is_gmem(v) || !strcmp(v->s->ops->name, "policy");
@@ -127,8 +123,6 @@ static const struct {
 	{ "manager.evictor", has_evictor, "manager.type: gmem or policy" },
 	{ "manager.prefetcher", has_prefetcher, "manager.type: gmem" },
 	{ "manager.unit", has_unit, "manager.type: gmem or policy" },
-	{ "manager.uvm.", is_uvm, "manager.type: uvm" },
-	{ "manager.gmem.", is_gmem, "manager.type: gmem" },
 	{ "manager.gmem.next_n", is_next_n, "manager.prefetcher: next-n" },
 	{ "manager.gmem.stride_", is_stride, "manager.prefetcher: stride" },
 	{ "manager.gmem.tree_", is_tree, "manager.prefetcher: tree" },
@@ -159,18 +153,40 @@ static bool is_excused(const struct setup *s, const char *key)
 	return chosen && strcmp(file, s->path) && strcmp(file, chosen);
 }
 
+/* The manager that @key is a parameter of, if that is another; NULL: it is not. */
+static const char *owner(const struct setup *s, const char *key)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; mm_managers[i]; i++) {
+		const char *prefix = mm_managers[i]->prefix;
+
+		if (!prefix || strncmp(key, prefix, strlen(prefix)) || key[strlen(prefix)] != '.')
+			continue;
+		if (mm_managers[i] == s->ops)
+			return NULL;
+		name = mm_managers[i]->name;
+	}
+	return name;
+}
+
 static void check_key(struct run *r, const struct view *v, const char *key)
 {
-	if (!gs_config_get(v->s->cfg, key))
+	const char *other = owner(v->s, key);
+
+	if (!gs_config_get(v->s->cfg, key) || is_excused(v->s, key))
 		return;
+	if (other) {
+		warn(r, "unread", key, "nothing reads it; it takes manager.type: %s", other);
+		return;
+	}
 	for (size_t i = 0; i < GS_ARRAY_SIZE(readers); i++) {
 		const char *k = readers[i].key;
 		bool begins = strchr("._", k[strlen(k) - 1]);
 
 		if ((begins ? strncmp(key, k, strlen(k)) : strcmp(key, k)) || readers[i].is_read(v))
 			continue;
-		if (!is_excused(v->s, key))
-			warn(r, "unread", key, "nothing reads it; it takes %s", readers[i].by);
+		warn(r, "unread", key, "nothing reads it; it takes %s", readers[i].by);
 		return;
 	}
 }
