@@ -25,10 +25,13 @@ struct chain {
 /* What @f holds, NULL with errno set. */
 static char *slurp(FILE *f, size_t *len)
 {
-	char *data = gs_calloc(MAX_BYTES + 1, 1);
+	size_t room = 1 << 13, n;
+	char *data = gs_calloc(room, 1);
 
 	errno = 0;
-	*len = fread(data, 1, MAX_BYTES + 1, f);
+	for (*len = 0; (n = fread(data + *len, 1, room - *len, f)); *len += n)
+		if (*len + n == room && room <= MAX_BYTES)
+			data = gs_realloc_array(data, room *= 2, 1);
 	if (!ferror(f) && *len <= MAX_BYTES)
 		return data;
 	if (!ferror(f))
