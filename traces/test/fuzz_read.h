@@ -23,14 +23,39 @@ static inline int fuzz_drain(struct gs_source *src)
 	return ret;
 }
 
+/* The same from the beginning, page accesses many at a time; how many operations. */
+static inline int fuzz_pages(struct gs_source *src, u64 *nops)
+{
+	struct gs_page page[100];
+	struct gs_op op;
+	int ret = gs_source_seek(src, GS_REWIND);
+
+	for (*nops = 0; !ret;) {
+		ret = gs_source_pages(src, page, GS_ARRAY_SIZE(page));
+		if (ret > 0) {
+			*nops += (u64)ret;
+			ret = 0;
+		} else if (!ret) {
+			ret = gs_source_next(src, &op);
+			if (ret != 1)
+				return ret;
+			++*nops;
+			ret = 0;
+		}
+	}
+	return ret;
+}
+
 static inline void fuzz_open(const char *path)
 {
 	struct gs_source *src;
+	u64 nops;
 
 	fuzz_listen();
 	if (!fuzz_good(tr_open(path, &src)))
 		return;
-	fuzz_good(fuzz_drain(src));
+	if (fuzz_good(fuzz_drain(src)))
+		fuzz_check(!fuzz_pages(src, &nops) && nops == src->job.nops);
 	gs_source_close(src);
 }
 
@@ -41,6 +66,7 @@ static inline void fuzz_import(const char *format, const char *path, const char 
 	const struct tr_importer *imp = tr_importers;
 	struct tr_writer *w = NULL;
 	struct gs_source *src;
+	u64 nops;
 	int ret;
 
 	while (strcmp(imp->name, format))
@@ -53,6 +79,7 @@ static inline void fuzz_import(const char *format, const char *path, const char 
 		return;
 	fuzz_check(!tr_writer_source(w, "fuzz", &src));
 	fuzz_check(!fuzz_drain(src));
+	fuzz_check(!fuzz_pages(src, &nops) && nops == src->job.nops);
 	gs_source_close(src);
 }
 
