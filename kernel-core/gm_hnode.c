@@ -192,7 +192,7 @@ void gm_hnode_remove(struct gm_hnode *n, struct gm_mapping *m)
 	} else {
 		n->nr_stranded--;
 	}
-	m->flags &= (u8) ~(GM_MAP_LISTED | GM_MAP_GUARDED);
+	m->flags &= ~(GM_MAP_LISTED | GM_MAP_GUARDED);
 	INIT_LIST_HEAD(&m->lru);
 }
 
