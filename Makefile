@@ -157,7 +157,10 @@ plots: ## draw the pictures of README (results/*.png, results/demo, results/gall
 kmod: ## compile kernel-core as gmem.ko against the installed kernel headers
 	@scripts/kmod.sh
 
-kmod-test validate:
+kmod-test: ## boot Debian's kernels under QEMU and test gmem.ko in them
+	@scripts/kmod-test.sh
+
+validate:
 	@echo "make $@: comes with a later version" >&2; exit 2
 
 install: all ## program and configs; PREFIX=/usr/local, DESTDIR=

@@ -1,0 +1,147 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0-or-later OR BSD-2-Clause
+# guest.sh - init of the guest that tests gmem.ko; says what failed, then leaves
+#
+# /guest.conf sets PLAN (words of "plan" below, "all" for all) and the sizes.
+/bin/busybox --install -s /bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mount -t debugfs debug /sys/kernel/debug
+. /guest.conf
+D=/sys/kernel/debug/gmem
+bad=0 logs=0
+
+say() { echo "guest: $*"; }
+wrong() { say "FAILED: $*"; bad=1; }
+load() { insmod /gmem.ko "$@" || wrong "insmod $*"; }
+unload() {
+	[ "$(cat $D/check)" = ok ] || wrong "$(cat $D/check)"
+	rmmod gmem || wrong "rmmod"
+}
+# Real concurrency where it matters; one processor is faster where it does not, for
+# an idle one is the host's to wake.
+cpus() { echo $(($1 - 1)) >/sys/devices/system/cpu/cpu1/online 2>/dev/null; }
+t() { gm_test "$@" || wrong "gm_test $*"; }
+
+# A log of the test $1..., replayed outside the kernel, gives the same decisions.
+compare() {
+	"$@" >/test.out 2>&1 || { cat /test.out; wrong "$*"; }
+	cat $D/oplog >/oplog
+	cat $D/decisions >/decisions
+	if gm_replay /oplog >/replayed 2>/replay.err && cmp -s /decisions /replayed; then
+		logs=$((logs + 1)) calls=$((calls + $(sed 's/.*: \([0-9]*\) calls.*/\1/' /replay.err)))
+		lines=$((lines + $(wc -l </decisions)))
+	else
+		cat /replay.err
+		cmp /decisions /replayed
+		wrong "replay of $* with $(cat /sys/module/gmem/parameters/variant) $(cat /sys/module/gmem/parameters/evictor)"
+	fi
+}
+
+plan_data() {
+	cpus 2
+	load hbm=134217728
+	t turns $TURNS_MIB 4 $TURNS_ROUNDS
+	unload
+	load hbm=33554432 devices=2 variant=gmem+
+	t turns 96 4 1
+	unload
+	load hbm=33554432 variant=gmem-23.09
+	t turns 96 4 1
+	unload
+	load hbm=33554432 variant=gmem-olk66 unit=65536
+	t turns 96 4 1
+	unload
+}
+plan_maps() {
+	cpus 2
+	load hbm=33554432
+	t ioctl
+	t maps
+	t huge
+	t signals
+	t oom
+	t cost
+	unload
+	load hbm=1048576 unit=4096
+	t ioctl
+	t maps
+	unload
+}
+plan_example() {
+	cpus 2
+	load hbm=67108864
+	example 12 4 2 || wrong "example"
+	unload
+}
+plan_fail() {
+	cpus 1
+	for v in gmem+ gmem-olk66 gmem-23.09; do
+		load hbm=1048576 unit=65536 variant=$v
+		t fail $FAILS $FAIL_STEP
+		unload
+	done
+}
+plan_kill() {
+	cpus 2
+	for v in gmem+ gmem-olk66 gmem-23.09; do
+		load hbm=1048576 unit=65536 variant=$v latency_ns=200000
+		t kill $KILLS
+		unload
+	done
+}
+plan_equal() {
+	cpus 1
+	calls=0 lines=0
+	for seed in $SEEDS; do
+		for v in gmem+ gmem-olk66 gmem-23.09; do
+			for e in fifo lru clock lfu arc s3fifo random; do
+				for kind in $KINDS; do
+					load hbm=131072 unit=4096 variant=$v evictor=$e seed=$seed \
+						oplog=2000000 decisions=1000000 latency_ns=0 msg_latency_ns=0
+					compare gm_test ops $seed $OPS $kind
+					unload
+				done
+			done
+		done
+	done
+	for v in gmem+ gmem-olk66 gmem-23.09; do
+		load hbm=1048576 unit=65536 variant=$v prefetcher=stride oplog=2000000 decisions=1000000
+		compare gm_test turns 4 4 2
+		unload
+	done
+	# and a replay by another evictor would be found out (gm_log_head.evictor)
+	load hbm=131072 unit=4096 evictor=lru oplog=2000000 decisions=1000000
+	compare gm_test ops 5 300 random
+	unload
+	printf 'fifo\0' | dd of=/oplog bs=1 seek=56 conv=notrunc 2>/dev/null
+	gm_replay /oplog >/replayed 2>/dev/null && cmp -s /decisions /replayed && wrong "any replay will do"
+	say "equal: $logs logs, $calls calls of the core, $lines decisions: no difference"
+}
+plan_leak() {
+	cpus 1
+	load hbm=1048576 unit=65536
+	unload
+	before=$(awk '/^Slab:|^VmallocUsed:/ { n += $2 } END { print n }' /proc/meminfo)
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		load hbm=1048576 unit=65536
+		gm_test turns 4 2 1 >/dev/null || wrong "turns"
+		unload
+	done
+	after=$(awk '/^Slab:|^VmallocUsed:/ { n += $2 } END { print n }' /proc/meminfo)
+	say "leak: slab and vmalloc $before kB, after 20 rounds $after kB"
+	[ $after -lt $((before + 1024)) ] || wrong "memory is lost"
+}
+
+say "$(uname -r), up $(cut -d' ' -f1 /proc/uptime) s"
+[ "$PLAN" = all ] && PLAN="maps data example fail kill equal leak"
+for p in $PLAN; do
+	s=$(cut -d. -f1 /proc/uptime)
+	plan_$p
+	say "$p: $(($(cut -d. -f1 /proc/uptime) - s)) s"
+done
+dmesg | grep -E 'BUG|WARNING|Oops|Call Trace|gmem: leak|possible circular|unreferenced|hung' && wrong "the kernel complains" && dmesg | tail -80
+say "verdict $bad, up $(cut -d' ' -f1 /proc/uptime) s"
+gm_test leave $bad
+poweroff -f
