@@ -46,8 +46,9 @@ static const struct command {
 	{ "cut", NULL, NULL, NULL, NULL },
 	{ "merge", NULL, NULL, NULL, NULL },
 	{ "diff", NULL, NULL, NULL, NULL },
-	{ "gen", "--model NAME [options] [-o OUT.gmt]", "work a job out from a network's dimensions",
-	  tr_cmd_gen, "`gmemsim trace gen --help` tells all options.\n" },
+	{ "gen", "--model NAME [options] [-o OUT.gmt]",
+	  "work a job out from a network's dimensions", tr_cmd_gen,
+	  "`gmemsim trace gen --help` tells all options.\n" },
 };
 
 static const struct command *find(const char *name)

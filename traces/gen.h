@@ -36,8 +36,7 @@ enum gen_comm { GEN_PEER, GEN_LOCAL };
 struct gen_options { /* rows: gen_option_rows */
 	u32 batch, seq, image;
 	u32 dtype, optimizer, devices, parallel, microbatches;
-	bool checkpoint;
-	u32 checkpoint_word; /* none, block */
+	u32 checkpoint; /* 0: none */
 	u32 phase, iterations;
 	u32 attention, kernels, comm, lookup;
 	u64 link_bps;
@@ -113,7 +112,7 @@ struct gen_param {
 	struct gen_val *grad;	/* of the whole w */
 	struct gen_val *gshard; /* zero1, zero3: reduced */
 	struct gen_val *master, *m, *v;
-	u64 seed_rows; /* rows > 0: gradients are sparse, updated in backward */
+	bool sparse; /* rows are updated in backward; no gradient, no state */
 };
 
 /* Parameters used together: a block.  The unit of gathering and reducing. */
@@ -132,7 +131,6 @@ struct gen_node {
 	u64 dim[8];
 	const void *arg;
 	struct gen_seg *seg;
-	char *scope;
 };
 
 struct gen_tape {

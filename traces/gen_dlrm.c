@@ -79,7 +79,7 @@ static void dlrm_setup(struct gen *g)
 
 		t->table[i] = gen_param_new(g, &t->seg, rows * g->m.dim,
 					    (rows + n - 1) / n * g->m.dim, "table.%d", i);
-		t->table[i]->seed_rows = rows;
+		t->table[i]->sparse = true;
 	}
 	vectors = (u64)t->ntables + 1;
 	mlp_new(g, &t->seg, &t->bottom, g->m.bottom, g->m.dense, "bottom");

@@ -95,7 +95,7 @@ const struct gm_param gen_option_rows[] = {
 		  "how several devices share it: tensor, pipeline, data, ZeRO 1 and 3", "choice"),
 	GM_P_U32(O, microbatches, "microbatches", GM_NONE, "0", 0, 1 << 16,
 		 "parts of the batch; 0: as many as devices under pp, else 1", "choice"),
-	GM_P_ENUM(O, checkpoint_word, "checkpoint", checkpoint_names, "none",
+	GM_P_ENUM(O, checkpoint, "checkpoint", checkpoint_names, "none",
 		  "block: keep only the inputs of blocks, run them again in backward", "choice"),
 	GM_P_ENUM(O, phase, "phase", phase_names, "train",
 		  "prefill: forward, fills the cache; decode: a token an iteration", "choice"),

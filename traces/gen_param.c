@@ -91,7 +91,7 @@ void gen_params_state(struct gen *g)
 
 		g->grp = group_of(p);
 		n = part(g, p);
-		if (p->seed_rows) /* plain SGD on the rows themselves */
+		if (p->sparse)
 			continue;
 		if (g->dtype != GS_F32)
 			p->master = gen_new(g, GS_OPTIMIZER, GS_F32, n, "%s.master", p->name);

@@ -107,7 +107,6 @@ static void train(struct gen *g, const struct gen_family *f, struct stage *all)
 			moved |= advance(g, f, all, n, s);
 	} while (moved);
 	gs_assert(g->err || (all[0].backwards == m && all[n - 1].backwards == m));
-	/* images and tokens of the first stage have no gradient to send */
 	gen_step(g);
 }
 
@@ -163,7 +162,6 @@ static int check(struct gen *g, const struct gen_family *f)
 		gs_err("trace gen: zero3 is for training");
 		return -EINVAL;
 	}
-	o->checkpoint = o->checkpoint_word;
 	return f->check(g);
 }
 
