@@ -75,6 +75,11 @@ static char *beside(const char *path, const char *word)
 	return gs_asprintf("%.*s.%s.%s-%ld", (int)(name - path), path, name, word, (long)getpid());
 }
 
+char *gs_tmp_beside(const char *path)
+{
+	return beside(path, "tmp");
+}
+
 static int sync_folder(const char *folder)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), err = 0;

@@ -33,6 +33,8 @@ int gs_remove_tree(const char *path);
  * "DIR/": under those of any name in DIR.
  */
 void gs_leftovers(const char *path);
+/* The temporary name of @path that gs_leftovers() knows, to be freed. */
+char *gs_tmp_beside(const char *path);
 /* "cannot WHAT PATH: why; remedy" by errno; returns -errno. */
 int gs_cannot(const char *what, const char *path);
 

@@ -9,10 +9,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
 
+#include "sim/out.h"
 #include "traces/gmt.h"
 
 /*
@@ -77,15 +77,10 @@ static int open_unnamed(void)
 
 static int open_named(struct tr_writer *w)
 {
-	mode_t mask = umask(0);
-	int fd;
-
-	umask(mask);
-	w->tmp = gs_asprintf("%s.XXXXXX", w->path);
-	fd = mkstemp(w->tmp);
-	if (fd >= 0)
-		fchmod(fd, 0666 & ~mask); /* mkstemp() lets nobody else read it */
-	return fd;
+	gs_leftovers(w->path);
+	w->tmp = gs_tmp_beside(w->path);
+	unlink(w->tmp); /* of a killed process that had our number */
+	return open(w->tmp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
 /* One block: head and zstd frame.  The hash of its content goes to @hash. */

@@ -115,6 +115,10 @@ run 'no trace' 2 'workload.trace' --set workload.trace=
 run 'a missing trace' 2 'nowhere.gmt' --trace "$tmp/nowhere.gmt"
 "$sim" trace import jsonl "$sample" -o "$tmp/tiny.gmt" >"$tmp/stdout" 2>"$tmp/err" </dev/null ||
 	verdict 'import makes a .gmt' "exit $?"
+touch "$tmp/.tiny.gmt.tmp-$(bash -c 'echo $$')" # as a killed import leaves it
+"$sim" trace import jsonl "$sample" -o "$tmp/tiny.gmt" >"$tmp/stdout" 2>"$tmp/err" </dev/null
+[ -z "$(find "$tmp" -name '.tiny*')" ] && why='' || why="$(find "$tmp" -name '.tiny*')"
+verdict 'what a killed import left goes with the next' "$why"
 size=$(stat -c %s "$tmp/tiny.gmt" 2>/dev/null || echo 0)
 run 'a .gmt runs' 0 'slowdown' --trace "$tmp/tiny.gmt"
 for keep in 4 $((size / 2)) $((size - 1)); do
