@@ -8,8 +8,8 @@
 
 #include "models/table.h"
 
-const struct mm_ops *const mm_managers[] = { &mm_ideal, &mm_static, &mm_policy, &mm_gmem,
-					     &mm_uvm,	&mm_g10,    NULL };
+const struct mm_ops *const mm_managers[] = { &mm_ideal, &mm_static, &mm_policy, &mm_gmem, &mm_uvm,
+					     &mm_hmm,	&mm_svm,    &mm_g10,	NULL };
 
 const struct mm_ops *mm_find(const char *name)
 {

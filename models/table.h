@@ -11,7 +11,7 @@
 #include "models/hw.h"
 #include "sim/mm.h"
 
-extern const struct mm_ops mm_ideal, mm_static, mm_policy, mm_uvm, mm_gmem, mm_g10;
+extern const struct mm_ops mm_ideal, mm_static, mm_policy, mm_uvm, mm_gmem, mm_hmm, mm_svm, mm_g10;
 extern const struct mm_ops *const mm_managers[]; /* NULL-terminated */
 
 /* By manager.type; NULL if there is none of that name. */
