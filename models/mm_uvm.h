@@ -43,6 +43,8 @@ struct mm_uvm_params {
 	gs_time unmap, unmap_page, dma_page;
 	gs_time alloc_failed, evict;
 	gs_time copy_page; /* extra, for a host page that lies anywhere */
+	gs_time warm_up;   /* servicing threads are slow for about so long */
+	u32 cold_pct;	   /* ... by so much at first */
 	bool cpu_chunk_huge;
 	gs_time flush, replay, refault;
 	gs_time cpu_fault, cpu_map;
@@ -132,7 +134,8 @@ struct uvm_gpu { /* one servicer, one pool of chunks, one calling thread */
 
 	struct list_head lists[UVM_NR_LISTS]; /* head: leaves first */
 	u64 nr_chunks, nr_free;
-	struct hw_server pmm; /* evictions go one at a time */
+	gs_time first_copy_at; /* from the host; 0: none yet */
+	struct hw_server pmm;  /* evictions go one at a time */
 
 	struct list_head ring; /* records, oldest first */
 	struct gs_event ev;

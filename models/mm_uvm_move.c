@@ -18,6 +18,7 @@ struct move {
 	gs_time t;    /* the CPU is here */
 	gs_time room; /* the chunk may be written */
 	gs_time end;  /* of the last copy */
+	bool from_host;
 };
 
 static void count_h2d(struct move *mv, const struct gm_bitmap *pages)
@@ -29,6 +30,17 @@ static void count_h2d(struct move *mv, const struct gm_bitmap *pages)
 	mv->u->mm.stats.h2d_prefetch_bytes += bits_count(pages) * UVM_PAGE - waited_for;
 }
 
+/* Extra for @work of the CPU: a thread that has slept begins at a low clock. */
+static gs_time cold(const struct mm_uvm *u, const struct uvm_gpu *g, gs_time work, gs_time t)
+{
+	gs_time tau = u->p->warm_up, since = t - g->first_copy_at;
+
+	if (!tau || !u->p->cold_pct)
+		return 0;
+	work = gs_muldiv(work, u->p->cold_pct, 100);
+	return gs_muldiv(gs_muldiv(work, tau, tau + since), tau, tau + since);
+}
+
 static void from_host(struct move *mv, const struct gm_bitmap *pages)
 {
 	struct mm_uvm *u = mv->u;
@@ -36,6 +48,9 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages)
 	struct gm_bitmap mapped = bits_and(pages, &b->cpu);
 	gs_time arrived;
 
+	mv->from_host = true;
+	if (!u->gpus[mv->device].first_copy_at)
+		u->gpus[mv->device].first_copy_at = mv->t;
 	if (bits_any(&mapped)) { /* unmap_mapping_range() */
 		mv->t += u->p->unmap + bits_count(&mapped) * u->p->unmap_page;
 		u->stats.cpu_unmaps++;
@@ -121,7 +136,7 @@ gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
 {
 	struct uvm_side *s = &b->side[device];
 	struct gm_bitmap ahead = bits_andnot(want, demand);
-	struct move mv = { u, b, demand, device, t + u->p->block, 0, 0 };
+	struct move mv = { u, b, demand, device, t + u->p->block, 0, 0, false };
 
 	if (s->list == UVM_NO_CHUNK)
 		mv.t = uvm_take_chunk(u, b, device, mv.t, &mv.room);
@@ -129,6 +144,8 @@ gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
 		mv.room = s->out; /* pages that left it may still be read */
 	gather(&mv, want);
 	mv.t += u->p->pte;
+	if (mv.from_host)
+		mv.t += cold(u, &u->gpus[device], mv.t - t, mv.t);
 	s->served = mv.t;
 	s->room = mv.room;
 	s->in = gs_max(s->in, gs_max(mv.end, mv.t));
