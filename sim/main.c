@@ -66,6 +66,20 @@ static const char config_more[] =
 	"\n"
 	"Prints the configuration as it takes effect: files, bases, --set and defaults.\n";
 
+static const char calibrate_more[] =
+	"  -o FILE          write the preset there, not to standard output\n"
+	"\n"
+	"The configuration (configs/exp/a100.yaml) names the machine, the values to begin with,\n"
+	"and under a100.calibrate folders of the G10 artifact, below $GMEMSIM_DATA/g10.\n";
+
+static const char validate_more[] =
+	"  --fitted         the kernels that were fitted (a100.calibrate), not a100.validate\n"
+	"\n"
+	"  gmemsim validate a100      kernels that fault on an A100, predicted by the uvm model\n"
+	"\n"
+	"Prints errors by network and class of operators, and the worst with an explanation.\n"
+	"Folders of the G10 artifact are below $GMEMSIM_DATA/g10.\n";
+
 static const char trace_more[] = "  gmemsim trace help tells more.\n";
 
 static const struct command commands[] = {
@@ -84,8 +98,10 @@ static const struct command commands[] = {
 	{ "compare", NULL, NULL, NULL, NULL },
 	{ "report", NULL, NULL, NULL, NULL },
 	{ "migrate", NULL, NULL, NULL, NULL },
-	{ "calibrate", NULL, NULL, NULL, NULL },
-	{ "validate", NULL, NULL, NULL, NULL },
+	{ "calibrate", "[CONFIG.yaml] [-o PRESET.yaml]",
+	  "fit times of the uvm model to kernels timed on an A100", cmd_calibrate, calibrate_more },
+	{ "validate", "a100 [CONFIG.yaml] [--fitted]", "compare models with what was measured",
+	  cmd_validate, validate_more },
 };
 
 static const struct command *find(const char *name)
@@ -104,7 +120,7 @@ static void program_help(FILE *f)
 	      "goes.\n\n",
 	      f);
 	for (size_t i = 0; i < GS_ARRAY_SIZE(commands) && commands[i].run; i++)
-		fprintf(f, "  gmemsim %-7s %s\n", commands[i].name, commands[i].help);
+		fprintf(f, "  gmemsim %-9s %s\n", commands[i].name, commands[i].help);
 	fputs("\nBegin with\n\n"
 	      "  gmemsim run configs/exp/single.yaml          one run, one page\n"
 	      "  gmemsim sweep configs/exp/demo.yaml          iteration time against memory size\n"

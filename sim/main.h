@@ -81,8 +81,12 @@ int cmd_run(int argc, char **argv);
 int cmd_sweep(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_config(int argc, char **argv);
+int cmd_calibrate(int argc, char **argv);
+int cmd_validate(int argc, char **argv);
 /* Print the help of a command, or of the program ("") on @f. */
 void main_help(FILE *f, const char *command);
+/* Path of @name below configs/, wherever that is; free() it. */
+char *main_configs(const char *name);
 /* Every key, as text or as SCHEMA.md. */
 void help_config(FILE *f, bool markdown);
 

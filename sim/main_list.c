@@ -51,7 +51,7 @@ static int is_yaml(const struct dirent *e)
 }
 
 /* configs/ is in the working directory, beside build/, or installed. */
-static char *find_configs(const char *folder)
+char *main_configs(const char *folder)
 {
 	static const char *const places[] = { "../configs", "../../configs",
 					      "../share/gmemsim/configs" };
@@ -71,7 +71,7 @@ static char *find_configs(const char *folder)
 static void list_files(const char *title, const char *folder)
 {
 	struct dirent **e = NULL;
-	char *dir = find_configs(folder);
+	char *dir = main_configs(folder);
 	int n = scandir(dir, &e, is_yaml, alphasort);
 
 	if (n > 0)

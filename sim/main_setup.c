@@ -116,7 +116,7 @@ int setup_trace(struct setup *s)
 
 int setup_load(struct setup *s, const char *path, char *const *sets, size_t nsets)
 {
-	static const char *const others[] = { "sweep", NULL };
+	static const char *const others[] = { "sweep", "a100", NULL };
 	int err;
 
 	memset(s, 0, sizeof(*s));
