@@ -9,7 +9,7 @@
  *
  *	gen_cmd.c     the command line          gen_model.c  YAML descriptions
  *	gen_run.c     iterations, pipeline      gen_param.c  parameters, optimizers
- *	gen_transformer.c gen_cnn.c gen_dlrm.c  families of networks
+ *	gen_transformer.c gen_blocks.c gen_cnn.c gen_dlrm.c  families of networks
  *	gen_ops.c gen_attn.c gen_conv.c gen_rows.c  operators, forward and backward
  *	gen_comm.c    collectives               gen_tape.c   nodes and gradients
  *	gen_emit.c    tensors with addresses, kernels, the writer
