@@ -514,6 +514,51 @@ static void content_is_never_lost_in_random_traffic(void **state)
 	rig_close(&r);
 }
 
+/* ---- published points ---- */
+
+/* GH200 with managed memory: 18 to 29 GB/s of 375 (dnkhng; A.9 of the references). */
+static void faulting_stays_under_30_gb_per_s_on_a_375_gb_per_s_link(void **state)
+{
+	static const char *const sets[] = { "link.h2d.bandwidth=375 GB/s",
+					    "link.d2h.bandwidth=297 GB/s", NULL };
+	struct rig r;
+	gs_time begin;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 256 * MIB);
+	rig_cpu_touch(&r, VA, 256 * MIB);
+	begin = gs_now(r.sim);
+	rig_touch(&r, 0, VA, 256 * MIB, 256);
+	assert_in_range(256 * MIB * 1000 / ((gs_now(r.sim) - begin) / GS_NS), 1000, 30000);
+	rig_close(&r);
+}
+
+/* Columns of a matrix with rows of 64 KiB, page by page: batches until all is there. */
+static u64 batches_of_tiles(const char *set)
+{
+	const char *sets[] = { set, NULL };
+	struct rig r;
+	u64 n;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 64 * MIB);
+	for (u64 column = 0; column < 16; column++)
+		for (u64 row = 0; row < 1024; row++)
+			rig_touch(&r, 0, VA + (row * 16 + column) * UVM_PAGE, UVM_PAGE, 1);
+	n = own(&r)->batches;
+	rig_close(&r);
+	return n;
+}
+
+/* Allen & Ge, SC'21: prefetching removed 93 % of the batches of sgemm. */
+static void prefetching_removes_nine_batches_in_ten_of_a_walk_over_tiles(void **state)
+{
+	u64 without = batches_of_tiles("manager.uvm.perf_prefetch_enable=false");
+	u64 with = batches_of_tiles("manager.uvm.perf_prefetch_enable=true");
+
+	assert_in_range(100 * with / without, 0, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -545,6 +590,8 @@ int main(void)
 		cmocka_unit_test(a_removed_range_gives_its_chunk_back),
 		cmocka_unit_test(a_fault_on_another_device_takes_the_pages_there),
 		cmocka_unit_test(a_batch_ends_under_every_replay_policy),
+		cmocka_unit_test(faulting_stays_under_30_gb_per_s_on_a_375_gb_per_s_link),
+		cmocka_unit_test(prefetching_removes_nine_batches_in_ten_of_a_walk_over_tiles),
 		cmocka_unit_test(content_is_never_lost_in_random_traffic),
 	};
 
