@@ -65,7 +65,7 @@ static void scalar(struct tr_reprs *r, struct scan *s)
 
 u32 tr_reprs_add(struct tr_reprs *r, const char *text, size_t len)
 {
-	struct scan s = { text, text + len };
+	struct scan s = { text, len ? text + len : text }; /* NULL if absent */
 	u32 open[TR_JSON_DEPTH], depth = 0, root = r->n;
 
 	if (skip_space(&s) != '[')
