@@ -4,7 +4,7 @@
  *
  * Modelled on the open driver (nvidia-uvm, release 595): what decides, which
  * steps exclude each other and which overlap are its; the times are parameters.
- * Left out: thrashing detection, access counters, preferred locations.
+ * Left out: thrashing detection, preferred locations.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -167,6 +167,35 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 	uvm_fault(&u->gpus[t->device], b, &pages, t->wait);
 }
 
+/*
+ * On a coherent link the device reads what is in host memory in place.  The
+ * counter of the block that reaches its threshold has it brought whole, as by a
+ * call; the driver does that in the thread that serves faults.
+ */
+static bool remote(struct mm_uvm *u, struct mm_touch *t)
+{
+	struct uvm_block *b = uvm_block_at(u, t->va);
+	struct uvm_side *s = &b->side[t->device];
+	u64 end = t->va + t->bytes;
+	struct gm_bitmap pages = uvm_pages_touched(t->va, end);
+	u32 first = bits_find(&pages, 0, UVM_PAGES, true);
+	u32 last = bits_find(&pages, first, UVM_PAGES, false);
+
+	last = bits_find(&b->host, first, last, false);
+	if (last == first || b->host_ready > gs_now(u->mm.sim))
+		return false;
+	t->kind = MM_REMOTE;
+	t->covered = gs_min(end, b->va + ((u64)last << UVM_PAGE_SHIFT)) - t->va;
+	t->cost = hw_link_time(&u->mm.machine->links[t->device], HW_H2D, t->covered);
+	s->counted += (u32)gs_max(t->covered / u->p->counter_line, 1);
+	if (s->counted < u->p->counter_threshold)
+		return true;
+	s->counted = 0;
+	u->stats.notifications++;
+	uvm_advise(&u->mm, t->device, GS_ADV_PREFETCH, b->va, UVM_BLOCK, NULL);
+	return true;
+}
+
 static void uvm_touch(struct mm *m, struct mm_touch *t)
 {
 	struct mm_uvm *u = uvm_of(m);
@@ -180,7 +209,8 @@ static void uvm_touch(struct mm *m, struct mm_touch *t)
 			at = hit_block(u, t->device, at, end);
 	}
 	if (at == t->va) {
-		miss(u, t);
+		if (!u->p->access_counters || !remote(u, t))
+			miss(u, t);
 		return;
 	}
 	t->kind = MM_HIT;

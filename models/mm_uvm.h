@@ -36,6 +36,8 @@ enum uvm_replay { UVM_REPLAY_BLOCK, UVM_REPLAY_BATCH, UVM_REPLAY_BATCH_FLUSH, UV
 struct mm_uvm_params {
 	u32 batch_count, max_batches, replay_policy;
 	bool prefetch;
+	bool access_counters;
+	u32 counter_threshold, counter_line;
 	u32 prefetch_threshold, prefetch_min_faults;
 	/* what the driver's CPU work takes */
 	gs_time irq, fetch, prep;	 /* a batch, an entry, a distinct page */
@@ -55,6 +57,7 @@ struct mm_uvm_stats {
 	u64 tree_pages;
 	u64 chunk_allocs, restarts, cpu_unmaps, dma_maps;
 	u64 api_blocks;
+	u64 notifications;
 	u64 host_bytes; /* gauge */
 };
 
@@ -80,6 +83,7 @@ struct uvm_side {
 	gs_time served, room, in;
 	gs_time out; /* last copy out of the chunk done */
 	u32 batch, entry;
+	u32 counted; /* remote accesses of the device since the last notification */
 	u16 device;
 	u8 list; /* enum uvm_list */
 };

@@ -36,6 +36,13 @@ const struct gm_param mm_uvm_rows[] = {
 	GM_P_U32(P, prefetch_min_faults, "perf_prefetch_min_faults", GM_NONE, "1", 1, 20,
 		 "Faulted pages of a block before the tree is asked", "uvm_perf_prefetch.c"),
 
+	GM_P_BOOL(P, access_counters, "perf_access_counter_migration_enable", "false",
+		  "A device reads host memory in place until counters ask to migrate it",
+		  "uvm_gpu_access_counters.c: on for coherent links (GH200), else off"),
+	GM_P_U32(P, counter_threshold, "perf_access_counter_threshold", GM_NONE, "256", 1, 65535,
+		 "Remote accesses to a block before it is migrated", "uvm_gpu_access_counters.c"),
+	GM_P_U32(P, counter_line, "access_counter_line", GM_BYTES, "128 B", 1, 4096,
+		 "Bytes that count as one remote access", "guess: a cache line of the device"),
 	COST(irq, "irq", "5 us", "Fault to servicer", "guess: 3 to 10 us"),
 	COST(fetch, "fetch", "100 ns", "An entry out of the ring", "guess: reads behind BAR0"),
 	COST(prep, "prep", "400 ns", "A distinct page: sort, look up",
@@ -83,6 +90,7 @@ const struct gm_stat mm_uvm_stat_rows[] = {
 	GM_COUNT(S, cpu_unmaps, GM_NONE, "Blocks unmapped from the CPU"),
 	GM_COUNT(S, dma_maps, GM_NONE, "Blocks mapped for DMA"),
 	GM_COUNT(S, api_blocks, GM_NONE, "Blocks moved by prefetch calls"),
+	GM_COUNT(S, notifications, GM_NONE, "Blocks that access counters asked to migrate"),
 	GM_GAUGE(S, host_bytes, GM_BYTES, "Host memory held"),
 	GM_STAT_END
 };
