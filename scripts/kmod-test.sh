@@ -4,7 +4,7 @@
 #
 #	scripts/kmod-test.sh [SERIES...]	6.1 6.12 unless given
 #	PLAN="maps equal"	what the guest does (kernel-core/linux/test/guest.sh)
-#	OPS=... SEEDS=... KINDS=... FAILS=... KILLS=... TURNS_MIB=... TURNS_ROUNDS=...
+#	OPS=... SEEDS=... KINDS=... FAILS=... KILLS=... FUZZ=seconds FUZZ_SEED=... TURNS_MIB=... TURNS_ROUNDS=...
 #
 # Fetches Debian's kernel and headers into build/kmod-test (nothing is installed),
 # builds the module against them, boots it under QEMU's TCG, and ends with the
@@ -83,7 +83,7 @@ initrd() {
 	cat >$root/guest.conf <<-E
 		PLAN="${PLAN:-all}" OPS=${OPS:-1500} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random}"
 		FAILS=${FAILS:-30} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
-		TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
+		FUZZ=${FUZZ:-4} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
 	E
 	(cd $root && find . | cpio -o -H newc --quiet | gzip -1) >"$1"
 }

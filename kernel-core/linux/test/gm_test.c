@@ -20,6 +20,8 @@
 
 int dev = -1;
 u64 unit;
+u32 devices;
+__thread u32 on_device;
 
 void die(const char *fmt, ...)
 {
@@ -44,6 +46,7 @@ void open_dev(void)
 	if (ioctl(dev, GMEM_INFO, &info))
 		die("GMEM_INFO: %s", strerror(errno));
 	unit = info.unit;
+	devices = info.devices;
 }
 
 u64 *map(u64 bytes)
@@ -61,6 +64,7 @@ int prog(u32 op, u32 stream, const void *dst, const void *src, u64 bytes, u64 va
 	 u64 *result)
 {
 	struct gmem_prog p = { .op = op,
+			       .device = (int)on_device,
 			       .stream = stream,
 			       .dst = (uintptr_t)dst,
 			       .src = (uintptr_t)src,
@@ -308,7 +312,7 @@ int main(int argc, char **argv)
 		{ "turns", test_turns }, { "ioctl", test_ioctl },     { "maps", test_maps },
 		{ "huge", test_huge },	 { "fail", test_fail },	      { "kill", test_kill },
 		{ "oom", test_oom },	 { "signals", test_signals }, { "ops", test_ops },
-		{ "cost", test_cost },	 { "leave", leave_guest },
+		{ "cost", test_cost },	 { "fuzz", test_fuzz },	      { "leave", leave_guest },
 	};
 	double start = seconds();
 	u32 i;

@@ -21,6 +21,8 @@ typedef uint32_t u32;
 
 extern int dev; /* /dev/gmem */
 extern u64 unit;
+extern u32 devices;
+extern __thread u32 on_device; /* of prog() */
 
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
 #define expect(cond)                                                     \
@@ -66,5 +68,6 @@ void test_signals(int argc, char **argv);
 void test_oom(int argc, char **argv);
 void test_ops(int argc, char **argv);
 void test_cost(int argc, char **argv);
+void test_fuzz(int argc, char **argv);
 
 #endif

@@ -37,10 +37,13 @@ static void one_round(struct turn *t, u64 seed)
 		p[i] = seed + i;
 	expect(!prog(GMEM_OP_CHECKSUM, t->id, p, NULL, t->words * 8, 0, 0, &sum));
 	t->wrong += sum != checksum(t->words, seed, 1);
+	on_device = (on_device + 1) % devices;
 	expect(!prog(GMEM_OP_ADD, t->id, p, p + half, half * 8, 3, 0, NULL));
 	check_words(t, p, half, seed + 3 * (seed + half), 4);
 	check_words(t, p + half, half, seed + half, 1);
+	on_device = (on_device + 1) % devices;
 	expect(!prog(GMEM_OP_COPY, t->id, p, p + half, half * 8, 0, 0, NULL));
+	on_device = (on_device + 1) % devices;
 	expect(!prog(GMEM_OP_FILL, t->id, p + half, NULL, half * 8, ~seed, 7, NULL));
 	check_words(t, p, half, seed + half, 1);
 	check_words(t, p + half, half, ~seed, 7);
@@ -51,6 +54,7 @@ static void *take_turns(void *arg)
 	struct turn *t = arg;
 	u32 r;
 
+	on_device = t->id % devices;
 	for (r = 0; r < t->rounds; r++)
 		one_round(t, (u64)t->id << 40 | (u64)r << 32 | 0x12345);
 	return NULL;
@@ -65,6 +69,8 @@ static void print_stats(void)
 					    "cpu_fault_fetch",
 					    "evict_done",
 					    "evict_clean",
+					    "dev_fault_peer",
+					    "d2d",
 					    "h2d_demand",
 					    "d2h_cpu",
 					    "d2h_evict_direct",

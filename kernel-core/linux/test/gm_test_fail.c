@@ -45,6 +45,7 @@ static void device_add(u64 *p)
 {
 	u64 tries = 0;
 
+	on_device = (on_device + 1) % devices;
 	while (prog(GMEM_OP_STRIDE, 0, p, NULL, 8, 1, 8, NULL)) {
 		refused++;
 		expect(++tries < 100);
@@ -60,7 +61,7 @@ static void walk(u64 *p, u64 units)
 		put(&p[i * w], i);
 	for (i = 0; i < units; i++)
 		device_add(&p[i * w]);
-	advise(0, p, units / 2 * unit, GMEM_MADV_PREFETCH);
+	advise((int)devices - 1, p, units / 2 * unit, GMEM_MADV_PREFETCH);
 	for (i = 0; i < units; i++)
 		if (get(&p[i * w]) != i + 1)
 			die("unit %llu is wrong", (unsigned long long)i);
@@ -81,7 +82,7 @@ void test_fail(int argc, char **argv)
 	u64 units, *p, injected = 0;
 
 	expect(!ioctl(dev, GMEM_INFO, &info));
-	units = info.hbm_bytes / unit * 3 / 2;
+	units = info.hbm_bytes / unit * devices * 3 / 2;
 	p = map(units * unit);
 	for (k = 0; k < 3; k++) {
 		for (i = 1; i <= n; i += step) {

@@ -51,6 +51,7 @@ static void device_touch(struct range *r, u64 i, u64 n)
 	for (k = i; k < i + n && k < r->units; k++) {
 		if (r->hole[k])
 			continue;
+		on_device = (u32)rnd(devices);
 		if (rnd(2)) {
 			if (!prog(GMEM_OP_FILL, 0, r->p + k * unit / 8, NULL, 8, ++stamp, 0, NULL))
 				r->value[k] = stamp;
@@ -73,7 +74,8 @@ static void give_advice(struct range *r, u64 i, u64 n)
 	n = n < r->units - i ? n : r->units - i;
 	if (kind == GMEM_MADV_PINNED)
 		n = 1;
-	if (advise(0, r->p + i * unit / 8, n * unit, kind) || kind != GMEM_MADV_DONTNEED)
+	if (advise((int)rnd(devices), r->p + i * unit / 8, n * unit, kind) ||
+	    kind != GMEM_MADV_DONTNEED)
 		return;
 	for (k = i; k < i + n; k++)
 		r->value[k] = 0;
