@@ -28,6 +28,12 @@ static int ideal_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, 
 	return 0;
 }
 
+/* Nothing is ever moved; the unit only says how finely touches are counted. */
+static u64 ideal_unit(const struct mm *m)
+{
+	return m->common->unit;
+}
+
 const struct mm_ops mm_ideal = {
 	.name = "ideal",
 	.help = "device memory without end: the lower bound",
@@ -36,4 +42,5 @@ const struct mm_ops mm_ideal = {
 	.remove = ideal_remove,
 	.touch = ideal_touch,
 	.advise = ideal_advise,
+	.unit = ideal_unit,
 };
