@@ -212,6 +212,14 @@ void gml_dev_fini(struct gml_dev *dev);
 void gml_dev_map(struct gml_dev *dev, u32 frame, u64 va);
 void gml_dev_unmap(struct gml_dev *dev, u32 frame);
 
+/*
+ * A stream's thread reads or writes @n bytes at @va, faulting as needed: 0, the
+ * core's error, or -ESHUTDOWN when the file is being closed.
+ */
+int gml_access(struct gml_space *s, struct gml_dev *dev, u64 va, void *buf, u64 n, bool write);
+
+/* ---- its streams ------------------------------------------------------ */
+
 long gml_prog_ioctl(struct gml_space *s, unsigned int cmd, void __user *arg);
 void gml_streams_stop(struct gml_space *s);
 
