@@ -3,6 +3,7 @@
 # kmod-test.sh - gmem.ko in real kernels, in a virtual machine
 #
 #	scripts/kmod-test.sh [SERIES...]	6.1 6.12 unless given
+#	ICOUNT=shift=1,sleep=off  time by instructions, for PLAN=cost
 #	PLAN="maps equal"	what the guest does (kernel-core/linux/test/guest.sh)
 #	OPS=... SEEDS=... KINDS=... FAILS=... KILLS=... FUZZ=seconds FUZZ_SEED=... TURNS_MIB=... TURNS_ROUNDS=...
 #
@@ -89,7 +90,7 @@ initrd() {
 }
 
 boot() {
-	timeout $limit qemu-system-x86_64 -accel tcg,thread=multi ${ICOUNT:+-icount $ICOUNT} \
+	timeout $limit qemu-system-x86_64 -accel tcg,thread=$([ -n "${ICOUNT:-}" ] && echo single || echo multi) ${ICOUNT:+-icount $ICOUNT} \
 		-cpu ${CPU:-max,-erms,-fsrm} -smp ${SMP:-2} -m 1536 \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=4 \
@@ -112,7 +113,7 @@ test_series() {
 	KDIR=$kdir scripts/kmod.sh $dir
 	initrd $work/$1.cpio.gz $dir/kmod/gmem.ko
 	boot "$kernel" $work/$1.cpio.gz $log || status=$?
-	grep -a '^guest: \|^gm_test: \|: ok, ' $log | tr -d '\r' | sed "s/^/$1  /" || :
+	grep -a '^guest: \|^gm_test: \|^cost: \|: ok, ' $log | tr -d '\r' | sed "s/^/$1  /" || :
 	if [ $status -ne 1 ]; then # 2 * 0 + 1
 		tail -60 $log | tr -d '\r' >&2
 		echo "kmod-test: $1 failed (qemu: $status), see $log" >&2

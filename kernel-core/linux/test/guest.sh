@@ -65,11 +65,19 @@ plan_maps() {
 	t huge
 	t signals
 	t oom
-	t cost
 	unload
 	load hbm=1048576 unit=4096
 	t ioctl
 	t maps
+	unload
+}
+plan_cost() {
+	cpus 1
+	load hbm=33554432
+	t cost
+	unload
+	load hbm=1048576 unit=4096
+	t cost
 	unload
 }
 plan_example() {
@@ -114,6 +122,7 @@ plan_equal() {
 		load hbm=65536 unit=4096 devices=2 seed=$seed oplog=$((OPS * 100)) decisions=$((OPS * 30))
 		compare gm_test ops $seed $OPS random
 		unload
+		say "equal: seed $seed, $logs logs, $calls calls, $lines decisions so far"
 	done
 	for v in gmem+ gmem-olk66 gmem-23.09; do
 		load hbm=1048576 unit=65536 variant=$v prefetcher=stride oplog=300000 decisions=100000
@@ -155,7 +164,7 @@ plan_leak() {
 }
 
 say "$(uname -r), up $(cut -d' ' -f1 /proc/uptime) s"
-[ "$PLAN" = all ] && PLAN="maps data example fail kill equal fuzz leak"
+[ "$PLAN" = all ] && PLAN="maps cost data example fail kill equal fuzz leak"
 for p in $PLAN; do
 	s=$(cut -d. -f1 /proc/uptime)
 	plan_$p
