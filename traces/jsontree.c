@@ -191,7 +191,8 @@ static const yajl_callbacks callbacks = {
 static int syntax(struct reader *r, const u8 *p, size_t n)
 {
 	u8 *text = yajl_get_error(r->yajl, 0, p, n);
-	u64 at = tr_bytes_at(r->in) - n + yajl_get_bytes_consumed(r->yajl);
+	size_t done = yajl_get_bytes_consumed(r->yajl); /* with what is wrong */
+	u64 at = tr_bytes_at(r->in) - n + done - (done > 0);
 
 	text[strcspn((char *)text, "\n")] = 0;
 	gs_err("%s: offset %llu: %s", tr_bytes_path(r->in), at, (char *)text);

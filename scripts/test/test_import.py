@@ -229,7 +229,7 @@ class Kineto(Import):
                      "no kernel of a GPU")
         self.refused("kineto", spill("d.json", chrome([])), "no events of a Chrome trace")
         self.refused("kineto", spill("e.json", '{"traceEvents": [{"ph": "X"'), "truncated")
-        self.refused("kineto", spill("f.json", '{"traceEvents": [{"ph": X}]}'), "offset 2")
+        self.refused("kineto", spill("f.json", '{"traceEvents": [{"ph": X}]}'), "offset 24")
 
 
 # ---- execution traces --------------------------------------------------------
