@@ -139,14 +139,14 @@ plan_equal() {
 }
 plan_fuzz() {
 	cpus 2
+	load hbm=16777216
+	t fuzz $FUZZ $FUZZ_SEED
+	unload
 	for v in gmem+ gmem-olk66 gmem-23.09; do
 		load hbm=1048576 unit=65536 variant=$v devices=2 latency_ns=20000
 		t fuzz $FUZZ $FUZZ_SEED
 		unload
 	done
-	load hbm=16777216
-	t fuzz $FUZZ $FUZZ_SEED
-	unload
 }
 plan_leak() {
 	cpus 1
