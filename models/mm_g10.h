@@ -55,7 +55,6 @@ struct g10_params {
 	bool first_twice, hints_until_fit, short_to_host, stop_at_short, move_uncounted;
 	bool start_early, wait_offloads;
 	u32 buckets; /* of the artifact's sets of tensors; 0: operands as listed */
-	u32 late;    /* distance of workspaces from the other tensors, in them */
 };
 extern const struct gm_param g10_rows[];
 
@@ -83,7 +82,7 @@ struct g10_kernel {
 
 struct g10_tensor {
 	u64 bytes; /* whole pages */
-	bool global, workspace;
+	bool global;
 	/* first kernel that uses it; last that reads it plus 1, -1: none reads it */
 	int birth, death;
 };

@@ -104,7 +104,6 @@ static void fill_tensors(struct g10_net *n, const struct mm_plan *plan)
 
 		x->bytes = round_up(plan->tensors[t].bytes, G10_PAGE);
 		x->global = plan->tensors[t].lasting;
-		x->workspace = plan->tensors[t].kind == GS_WORKSPACE;
 		x->birth = x->death = -1;
 		n->total_bytes += x->bytes;
 		n->global_bytes += x->global ? x->bytes : 0;
@@ -140,24 +139,18 @@ static void fill_users(struct g10_net *n)
  * The artifact keeps a kernel's tensors in a hash set of pointers.  Its chains
  * are one list: a newcomer goes to the front, or to the front of those in its
  * bucket.  Tensors were allocated one after the other, so that two meet where
- * their numbers differ by a multiple of the buckets; workspaces came later.
+ * their numbers differ by a multiple of the buckets.
  */
-static void hash(struct g10_net *n, const struct g10_kernel *k, const struct g10_params *par)
+static void hash(struct g10_net *n, const struct g10_kernel *k, u32 buckets)
 {
 	u32 *out = n->hashed + k->first, count = k->nin + k->nout;
 
 	for (u32 i = 0; i < count; i++) {
 		u32 id = n->uses[k->first + i], at = 0;
-		u32 bucket = (id + (n->tensors[id].workspace ? par->late : 0)) % par->buckets;
 
-		for (u32 j = 0; j < i; j++) {
-			u32 late = n->tensors[out[j]].workspace ? par->late : 0;
-
-			if ((out[j] + late) % par->buckets == bucket) {
-				at = j;
-				break;
-			}
-		}
+		while (at < i && out[at] % buckets != id % buckets)
+			at++;
+		at = at == i ? 0 : at;
 		memmove(out + at + 1, out + at, (i - at) * sizeof(*out));
 		out[at] = id;
 	}
@@ -168,7 +161,7 @@ static void fill_hashed(struct g10_net *n, u64 uses, const struct g10_params *pa
 	n->hashed = gs_calloc(gs_max(uses, 1), sizeof(*n->hashed));
 	if (par->buckets)
 		for (u32 i = 0; i < n->nkernels; i++)
-			hash(n, &n->kernels[i], par);
+			hash(n, &n->kernels[i], par->buckets);
 	else
 		memcpy(n->hashed, n->uses, uses * sizeof(*n->hashed));
 }

@@ -80,9 +80,6 @@ const struct gm_param g10_rows[] = {
 	GM_P_U32(P, buckets, "quirk.hash_buckets", GM_NONE, "13", 0, 4096,
 		 "Operands are visited in the order of a hash set of so many buckets; 0: as listed",
 		 "as published: libstdc++'s first table"),
-	GM_P_U32(P, late, "quirk.hash_late", GM_NONE, "1", 0, 4096,
-		 "... in which workspaces lie so many tensors farther on",
-		 "fitted: published DeepUM times of one network"),
 	GM_P_END
 };
 

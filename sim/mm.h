@@ -100,7 +100,6 @@ struct mm_kernel {
 
 struct mm_tensor {
 	u64 bytes;
-	u8 kind;      /* enum gs_tensor_kind */
 	bool lasting; /* is there before the first iteration, and stays */
 };
 

@@ -41,7 +41,6 @@ void plan_alloc(struct plan *p, const struct gs_op *op, bool early)
 {
 	p->tensors[op->alloc.tensor] = (struct mm_tensor){
 		.bytes = op->alloc.bytes,
-		.kind = op->alloc.kind,
 		.lasting = early,
 	};
 }

@@ -58,7 +58,6 @@ static struct g10_params paper(u32 policy)
 		.start_early = true,
 		.wait_offloads = true,
 		.buckets = 13,
-		.late = 1,
 	};
 }
 
@@ -78,7 +77,6 @@ static struct g10_net network(const struct g10_params *par, u64 pages)
 
 	for (u32 t = 0; t < 4; t++)
 		tensors[t] = (struct mm_tensor){ .bytes = PAGES(pages) - 1, .lasting = !t };
-	tensors[3].kind = GS_WORKSPACE;
 	for (u32 k = 0; k < 5; k++)
 		kernels[k] = (struct mm_kernel){ .duration = 10 * MS,
 						 .phase = k < 3 ? GS_FORWARD : GS_BACKWARD,
