@@ -13,6 +13,8 @@
 #include "traces/build.h"
 #include "traces/jsontree.h"
 
+enum { ET_DEVICES = 32, ET_OPERANDS = 1 << 14 }; /* of a trace; of a node */
+
 /* [tensor id, storage id, offset, elements, bytes of an element, device] */
 struct et_operand {
 	u64 tensor, storage, off, bytes;
@@ -42,7 +44,8 @@ struct et {
 	size_t noperands, operands_cap;
 	u32 *devices; /* names */
 	size_t ndevices, devices_cap;
-	u32 cpu; /* bit d: device d is a CPU */
+	u32 cpu;       /* bit d: device d is a CPU */
+	bool too_many; /* operands of a node */
 	u64 kernels, without, idle, host_only, storages, generations, roofline, iterations;
 };
 

@@ -13,7 +13,8 @@
 #include "traces/build.h"
 #include "traces/jsontree.h"
 
-enum { KN_NONE = U32_MAX };
+#define KN_NONE U32_MAX
+enum { KN_OPERANDS = 1 << 14, KN_THREADS = 1 << 12 }; /* of an operator; of a trace */
 
 /* A tensor operand of an operator. */
 struct kn_operand {
@@ -93,8 +94,8 @@ struct kn {
 	/* what was met */
 	u64 nevents, nshapes, nkernels, ncopies, nfills, nhost_memory;
 	u64 copied, filled, first_total, most_total; /* bytes; U64_MAX: not told */
-	bool no_addresses;
-	u8 float_dtype; /* met last */
+	bool no_addresses, too_many;		     /* operands of an operator */
+	u8 float_dtype;				     /* met last */
 };
 
 /* Read @in into @k.  0 or -errno (said). */

@@ -21,7 +21,7 @@
 #include "traces/import.h"
 #include "traces/reprs.h"
 
-enum { MOST_MESSAGE = 1 << 26, HALF_US = 500000 };
+enum { MOST_MESSAGE = 1 << 26, HALF_US = 500000, MOST_STREAMS = 4096 };
 
 struct reader {
 	struct et e;
@@ -49,6 +49,8 @@ static u16 stream_of(struct reader *r, u64 number)
 	for (size_t i = 0; i < r->nstreams; i++)
 		if (r->streams[i] == key)
 			return (u16)i;
+	if (r->nstreams == MOST_STREAMS)
+		return MOST_STREAMS - 1;
 	GS_PUSH_ROOM(r->streams, r->nstreams, r->streams_cap);
 	r->streams[r->nstreams++] = key;
 	return (u16)(r->nstreams - 1);

@@ -22,8 +22,9 @@ static const struct tr_value *attr(const struct tr_tree *t, const char *name)
 {
 	const struct tr_value *attrs = tr_member(t, t->root, "attrs");
 
-	tr_each_child(a, attrs) if (!strcmp(tr_text(t, tr_member(t, a, "name")),
-					    name)) return tr_member(t, a, "value");
+	tr_each_child(a, attrs)
+		if (!strcmp(tr_text(t, tr_member(t, a, "name")), name))
+			return tr_member(t, a, "value");
 	return tr_member(t, t->root, name);
 }
 

@@ -9,6 +9,8 @@
 /* Why a file supports no replay; NULL: it does. */
 static const char *why_not(const struct kn *k)
 {
+	if (k->too_many)
+		return "has an operator with more tensors than any";
 	if (!k->nevents)
 		return "holds no events of a Chrome trace";
 	if (!k->nkernels)

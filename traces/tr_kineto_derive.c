@@ -8,37 +8,15 @@
  * rules in full.
  */
 #include "traces/kineto.h"
-
-/*
- * PyTorch's allocator rounds to 512 bytes, and leaves up to 1 MiB at the end
- * of a block of more than 1 MiB: the block is reported, not what was asked for.
- */
-enum { ROUND = 512, SLACK = 1 << 20 };
-
-/*
- * Buffers of about one size on one device: live ones by class (of 512 bytes, or
- * of 1 MiB above that), those that were there before by their exact size.
- */
-struct pool {
-	u64 key; /* 0: empty slot */
-	u32 *live;
-	size_t n, cap;
-	u32 *old; /* there before, in order of first use */
-	size_t nold, old_cap;
-	size_t cursor; /* in old: forward goes up from 0, backward down */
-};
+#include "traces/kineto_pool.h"
 
 struct derive {
 	struct kn *k;
 	struct kn_told *told;
-	struct pool *pools;
-	u32 npools, nslots;
+	struct kn_pools pools;
 	u32 *next_alloc; /* by buffer: the one that its operator allocated before */
 	u32 *last_read;	 /* by buffer: number of the kernel, from 1 */
-	u32 *stamps;	 /* by buffer: when it was written or allocated last */
-	u32 stamp;
-	size_t nstamps, stamps_cap;
-	u32 last_op; /* whose operands are in in[] */
+	u32 last_op;	 /* whose operands are in in[] */
 	u32 *in;
 	size_t nin, in_cap;
 	size_t run_end; /* work of the operator goes up to here */
@@ -46,92 +24,6 @@ struct derive {
 	u8 phase_before;
 	size_t memory, step; /* events that come */
 };
-
-/* ---- pools ------------------------------------------------------------ */
-
-enum sort_of_pool { EXACT, CLASS };
-
-static u64 key_of(enum sort_of_pool sort, u16 device, u64 bytes)
-{
-	u64 round = (bytes + ROUND - 1) / ROUND;
-
-	if (sort == CLASS && bytes > SLACK)
-		round = 1ULL << 40 | bytes / SLACK;
-	return round << 12 | (u64)sort << 11 | (u64)(device + 1);
-}
-
-static struct pool *pool_slot(struct pool *pools, u32 nslots, u64 key)
-{
-	u32 i = (u32)gs_hash(&key, sizeof(key), 0) & (nslots - 1);
-
-	while (pools[i].key && pools[i].key != key)
-		i = (i + 1) & (nslots - 1);
-	return &pools[i];
-}
-
-static struct pool *pool_of(struct derive *d, enum sort_of_pool sort, u16 device, u64 bytes)
-{
-	u64 key = key_of(sort, device, bytes);
-	struct pool *p;
-
-	if (2 * d->npools >= d->nslots) {
-		u32 n = d->nslots ? 2 * d->nslots : 256;
-		struct pool *pools = gs_calloc(n, sizeof(*pools));
-
-		for (u32 i = 0; i < d->nslots; i++)
-			if (d->pools[i].key)
-				*pool_slot(pools, n, d->pools[i].key) = d->pools[i];
-		free(d->pools);
-		d->pools = pools;
-		d->nslots = n;
-	}
-	p = pool_slot(d->pools, d->nslots, key);
-	d->npools += !p->key;
-	p->key = key;
-	return p;
-}
-
-static void stamp(struct derive *d, u32 buf)
-{
-	while (d->nstamps <= buf) {
-		GS_PUSH_ROOM(d->stamps, d->nstamps, d->stamps_cap);
-		d->stamps[d->nstamps++] = 0;
-	}
-	d->stamps[buf] = ++d->stamp;
-}
-
-static void live_add(struct derive *d, u32 buf)
-{
-	const struct tb_buf *f = &d->k->b->bufs[buf];
-	struct pool *p = pool_of(d, CLASS, f->device, f->bytes);
-
-	GS_PUSH_ROOM(p->live, p->n, p->cap);
-	p->live[p->n++] = buf;
-	stamp(d, buf);
-}
-
-static void live_remove(struct derive *d, u32 buf)
-{
-	const struct tb_buf *f = &d->k->b->bufs[buf];
-	struct pool *p = pool_of(d, CLASS, f->device, f->bytes);
-
-	for (size_t i = p->n; i-- > 0;) {
-		if (p->live[i] != buf)
-			continue;
-		memmove(p->live + i, p->live + i + 1, (p->n - i - 1) * sizeof(*p->live));
-		p->n--;
-		return;
-	}
-}
-
-static void pools_fini(struct derive *d)
-{
-	for (u32 i = 0; i < d->nslots; i++) {
-		free(d->pools[i].live);
-		free(d->pools[i].old);
-	}
-	free(d->pools);
-}
 
 /* ---- buffers that the allocator's events tell ------------------------------ */
 
@@ -203,11 +95,12 @@ void kn_buffers(struct kn *k)
 static u32 freed(struct derive *d, const struct kn_memory *m)
 {
 	const struct tb_buf *bufs = d->k->b->bufs;
-	const struct pool *p = pool_of(d, CLASS, m->device, -(u64)m->bytes);
+	size_t n;
+	const u32 *live = kn_pool_class(&d->pools, -(u64)m->bytes, m->device, &n);
 	u32 best = KN_NONE;
 
-	for (size_t i = p->n; i-- > 0;) {
-		u32 buf = p->live[i];
+	for (size_t i = n; i-- > 0;) {
+		u32 buf = live[i];
 
 		if (bufs[buf].bytes != -(u64)m->bytes || bufs[buf].life != TB_EVENTS)
 			continue;
@@ -227,12 +120,12 @@ static void on_memory(struct derive *d, const struct kn_memory *m)
 		if (buf == KN_NONE)
 			buf = freed(d, m);
 		gs_assert(buf != KN_NONE);
-		live_remove(d, buf);
+		kn_pool_remove(&d->pools, buf);
 		tb_free(d->k->b, buf);
 		return;
 	}
 	tb_alloc(d->k->b, m->buf);
-	live_add(d, m->buf);
+	kn_pool_add(&d->pools, m->buf);
 	if (m->op == KN_NONE)
 		return;
 	d->next_alloc[m->buf] = d->k->ops[m->op].allocs;
@@ -241,63 +134,11 @@ static void on_memory(struct derive *d, const struct kn_memory *m)
 
 /* ---- operands of an operator ---------------------------------------------- */
 
-static bool taken(const struct derive *d, u32 buf)
+static u32 new_old(struct derive *d, u16 device, u64 bytes)
 {
-	for (size_t i = 0; i < d->nin; i++)
-		if (d->in[i] == buf)
-			return true;
-	return false;
-}
-
-static u32 new_old(struct derive *d, struct pool *p, u16 device, u64 bytes)
-{
-	u32 buf = tb_buffer(d->k->b, bytes, TB_BEFORE, device);
-
 	d->told->guesses++;
 	d->told->guessed_bytes += bytes;
-	GS_PUSH_ROOM(p->old, p->nold, p->old_cap);
-	p->old[p->nold++] = buf;
-	return buf;
-}
-
-/*
- * The n-th buffer of a size that forward kernels want is the n-th in each
- * iteration; backward kernels want them in the opposite order.
- */
-static u32 old_buffer(struct derive *d, struct pool *p, u8 phase, u16 device, u64 bytes)
-{
-	if (phase == GS_BACKWARD && p->nold) {
-		p->cursor = p->cursor ? p->cursor - 1 : p->nold - 1;
-		return p->old[p->cursor];
-	}
-	if (phase == GS_STEP && p->nold)
-		return p->old[p->cursor++ % p->nold];
-	if (p->cursor < p->nold)
-		return p->old[p->cursor++];
-	p->cursor++;
-	return new_old(d, p, device, bytes);
-}
-
-/* The live buffer that fits and was written last. */
-static u32 find_live(struct derive *d, u64 bytes, u16 device)
-{
-	const u64 need = (bytes + ROUND - 1) / ROUND * ROUND;
-	const u64 most = bytes > SLACK ? need + SLACK : need;
-	u32 best = KN_NONE;
-
-	for (u64 look = need; look <= most; look += SLACK) {
-		const struct pool *p = pool_of(d, CLASS, device, look);
-
-		for (size_t i = 0; i < p->n; i++) {
-			u64 have = d->k->b->bufs[p->live[i]].bytes;
-
-			if (have < bytes || have > most || taken(d, p->live[i]))
-				continue;
-			if (best == KN_NONE || d->stamps[p->live[i]] > d->stamps[best])
-				best = p->live[i];
-		}
-	}
-	return best;
+	return tb_buffer(d->k->b, bytes, TB_BEFORE, device);
 }
 
 static u32 find_buffer(struct derive *d, const struct kn_operand *o, bool parameter, u8 phase,
@@ -306,10 +147,15 @@ static u32 find_buffer(struct derive *d, const struct kn_operand *o, bool parame
 	u32 buf = KN_NONE;
 
 	if (!parameter || phase != GS_FORWARD)
-		buf = find_live(d, o->bytes, device);
+		buf = kn_pool_newest(&d->pools, o->bytes, device, d->in, d->nin);
 	if (buf != KN_NONE)
 		return buf;
-	return old_buffer(d, pool_of(d, EXACT, device, o->bytes), phase, device, o->bytes);
+	buf = kn_pool_old(&d->pools, o->bytes, device, phase);
+	if (buf == KN_NONE) {
+		buf = new_old(d, device, o->bytes);
+		kn_pool_add_old(&d->pools, buf);
+	}
+	return buf;
 }
 
 static void find_operands(struct derive *d, const struct kn_work *w)
@@ -334,7 +180,7 @@ static void find_operands(struct derive *d, const struct kn_work *w)
 static void written(struct derive *d, u32 buf)
 {
 	if (d->k->b->bufs[buf].life != TB_BEFORE)
-		stamp(d, buf);
+		kn_pool_written(&d->pools, buf);
 }
 
 static void use(struct derive *d, u32 buf, u8 access, u64 bytes)
@@ -346,24 +192,13 @@ static void use(struct derive *d, u32 buf, u8 access, u64 bytes)
 		written(d, buf);
 }
 
-static bool is_live(struct derive *d, u32 buf)
-{
-	const struct tb_buf *f = &d->k->b->bufs[buf];
-	const struct pool *p = pool_of(d, CLASS, f->device, f->bytes);
-
-	for (size_t i = p->n; i-- > 0;)
-		if (p->live[i] == buf)
-			return true;
-	return false;
-}
-
 /* What the operator allocated and still has is written.  Was there any? */
 static bool use_allocated(struct derive *d, const struct kn_op *op, u64 bytes)
 {
 	bool any = false;
 
 	for (u32 a = op->allocs; a != KN_NONE; a = d->next_alloc[a]) {
-		if (!is_live(d, a))
+		if (!kn_pool_has(&d->pools, a))
 			continue;
 		use(d, a, GS_WRITE, bytes);
 		any = true;
@@ -404,7 +239,7 @@ static void use_result(struct derive *d, const struct kn_op *op, const struct kn
 		return;
 	GS_PUSH_ROOM(d->in, d->nin, d->in_cap);
 	d->in[d->nin] = tb_buffer(d->k->b, result, TB_USED, w->device);
-	live_add(d, d->in[d->nin++]);
+	kn_pool_add(&d->pools, d->in[d->nin++]);
 }
 
 static void use_copy(struct derive *d, const struct kn_op *op, const struct kn_work *w)
@@ -509,8 +344,7 @@ static void new_iteration(struct derive *d)
 {
 	tb_iteration(d->k->b);
 	d->told->iterations++;
-	for (u32 i = 0; i < d->nslots; i++)
-		d->pools[i].cursor = 0;
+	d->pools.epoch++;
 }
 
 /* Without steps of the profiler: an iteration ends with its optimizer. */
@@ -524,8 +358,7 @@ static void guess_iteration(struct derive *d, const struct kn_work *w)
 
 static void begin_optimizer(struct derive *d)
 {
-	for (u32 i = 0; i < d->nslots; i++)
-		d->pools[i].cursor = 0;
+	d->pools.epoch++;
 }
 
 static void old_ones_live(struct derive *d)
@@ -533,7 +366,7 @@ static void old_ones_live(struct derive *d)
 	for (size_t i = d->k->nmemory; i-- > 0;)
 		if (d->k->memory[i].bytes < 0 && d->k->memory[i].buf != KN_NONE &&
 		    d->k->b->bufs[d->k->memory[i].buf].old)
-			live_add(d, d->k->memory[i].buf);
+			kn_pool_add(&d->pools, d->k->memory[i].buf);
 }
 
 /* Steps of the profiler that began by @when. */
@@ -559,7 +392,7 @@ static void memory_until(struct derive *d, u64 when)
 
 void kn_resolve(struct kn *k, struct kn_told *told)
 {
-	struct derive d = { .k = k, .told = told, .last_op = KN_NONE };
+	struct derive d = { .k = k, .told = told, .pools.b = k->b, .last_op = KN_NONE };
 	u8 phase = GS_OTHER_PHASE;
 
 	d.next_alloc = gs_calloc(k->b->nbufs + 1, sizeof(u32));
@@ -578,9 +411,8 @@ void kn_resolve(struct kn *k, struct kn_told *told)
 	}
 	for (; d.memory < k->nmemory; d.memory++)
 		on_memory(&d, &k->memory[d.memory]);
-	pools_fini(&d);
+	kn_pools_fini(&d.pools);
 	free(d.next_alloc);
 	free(d.last_read);
-	free(d.stamps);
 	free(d.in);
 }

@@ -40,8 +40,8 @@ static u16 thread_of(const struct event *e)
 	for (size_t i = k->nthreads; i-- > 0;)
 		if (k->threads[i] == name)
 			return (u16)i;
-	if (k->nthreads == U16_MAX)
-		return U16_MAX;
+	if (k->nthreads == KN_THREADS)
+		return KN_THREADS;
 	GS_PUSH_ROOM(k->threads, k->nthreads, k->threads_cap);
 	k->threads[k->nthreads++] = name;
 	return (u16)(k->nthreads - 1);
@@ -53,8 +53,8 @@ static void add_sorted(u16 **v, size_t *n, size_t *cap, u16 what)
 
 	while (i && (*v)[i - 1] > what)
 		i--;
-	if (i && (*v)[i - 1] == what)
-		return;
+	if ((i && (*v)[i - 1] == what) || *n == KN_THREADS)
+		return; /* more streams than any device has: they count as the first */
 	GS_PUSH_ROOM(*v, *n, *cap);
 	memmove(*v + i + 1, *v + i, (*n - i) * sizeof(**v));
 	(*v)[i] = what;
@@ -72,14 +72,15 @@ static bool is_float(u8 dtype)
 static bool parse_shape(const struct tr_tree *t, const struct tr_value *dims,
 			const struct tr_value *strides, struct tr_shape *s, u64 *span)
 {
-	const struct tr_value *st = strides && strides->count == dims->count ? strides + 1 : NULL;
+	const struct tr_value *st =
+		strides && strides->type == TJ_LIST && strides->count == dims->count ? strides + 1
+										     : NULL;
 
 	*s = (struct tr_shape){ 0 };
 	*span = 1;
 	if (!dims->count || dims->count > TR_DIMS)
 		return false;
-	tr_each_child(d, dims)
-	{
+	tr_each_child(d, dims) {
 		u64 n = tr_number(t, d, 0);
 		u64 step = st ? tr_number(t, st, 0) : 0;
 
@@ -173,34 +174,63 @@ static u32 intern_sig(struct kn *k, u32 first)
 	return (u32)k->nsigs;
 }
 
-static const struct tr_value *nth(const struct tr_value *list, u32 n)
+/* The elements of a list, one behind the other; NULL behind the last. */
+struct walk {
+	const struct tr_value *at, *end;
+};
+
+static struct walk walk(const struct tr_value *list)
 {
-	tr_each_child(c, list) if (!n--) return c;
-	return NULL;
+	bool some = list && list->type == TJ_LIST && list->count;
+
+	return (struct walk){ some ? list + 1 : NULL, some ? list + list->skip : NULL };
+}
+
+static const struct tr_value *step(struct walk *w)
+{
+	const struct tr_value *v = w->at;
+
+	if (v)
+		w->at = v + v->skip < w->end ? v + v->skip : NULL;
+	return v;
+}
+
+/* An argument: a tensor, a list of tensors, or nothing of interest. */
+static void add_argument(const struct event *e, const struct tr_value *dims,
+			 const struct tr_value *strides, const char *type, u32 position)
+{
+	struct walk st = walk(strides);
+
+	if (dims->type != TJ_LIST)
+		return;
+	if (!dims->count || dims[1].type != TJ_LIST) {
+		add_operand(e->k, e->t, dims, strides, type, position);
+		return;
+	}
+	tr_each_child(each, dims) {
+		if (each->type == TJ_LIST)
+			add_operand(e->k, e->t, each, step(&st), type, position);
+	}
 }
 
 static u32 parse_operands(const struct event *e)
 {
 	const struct tr_value *dims = tr_member(e->t, e->args, "Input Dims");
-	const struct tr_value *types = tr_member(e->t, e->args, "Input type");
-	const struct tr_value *strides = tr_member(e->t, e->args, "Input Strides");
+	struct walk types = walk(tr_member(e->t, e->args, "Input type"));
+	struct walk strides = walk(tr_member(e->t, e->args, "Input Strides"));
 	u32 first = (u32)e->k->noperands, i = 0;
 
 	if (!dims || dims->type != TJ_LIST)
 		return 0;
+	if (dims->skip > 8 * KN_OPERANDS) {
+		e->k->too_many = true;
+		return 0;
+	}
 	e->k->nshapes++;
-	tr_each_child(d, dims)
-	{
-		const char *type = tr_text(e->t, nth(types, i));
-		const struct tr_value *st = nth(strides, i);
-		u32 j = 0;
+	tr_each_child(d, dims) {
+		const struct tr_value *type = step(&types), *st = step(&strides);
 
-		if (d->type == TJ_LIST && d->count && d[1].type == TJ_LIST) {
-			tr_each_child(each, d) add_operand(e->k, e->t, each, nth(st, j++), type, i);
-		} else if (d->type == TJ_LIST) {
-			add_operand(e->k, e->t, d, st, type, i);
-		}
-		i++;
+		add_argument(e, d, st, tr_text(e->t, type), i++);
 	}
 	return intern_sig(e->k, first);
 }
