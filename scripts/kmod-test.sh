@@ -83,8 +83,8 @@ initrd() {
 	chmod +x $root/init
 	cat >$root/guest.conf <<-E
 		PLAN="${PLAN:-all}" OPS=${OPS:-1500} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random}"
-		FAILS=${FAILS:-30} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
-		FUZZ=${FUZZ:-4} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
+		FAILS=${FAILS:-16} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
+		FUZZ=${FUZZ:-2} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
 	E
 	(cd $root && find . | cpio -o -H newc --quiet | gzip -1) >"$1"
 }
