@@ -54,12 +54,17 @@ static void hint(struct planner *p, u8 to, int at, u32 tensor)
 	plan->hints[plan->nhints++] = (struct g10_hint){ (u32)at, tensor, to };
 }
 
+/* Benefits change only where the estimate crosses the device's memory. */
 static void add_est(struct planner *p, int from, int to, long long bytes)
 {
-	for (int j = from; j < to; j++)
-		p->est[j % p->n] += bytes;
-	if (from < to)
-		touch(&p->est_changed, to > p->n ? 0 : from, to > p->n ? p->n : to);
+	for (int j = from; j < to; j++) {
+		long long *est = &p->est[j % p->n];
+		bool above = *est > p->line;
+
+		*est += bytes;
+		if (above != (*est > p->line))
+			touch(&p->est_changed, j % p->n, j % p->n);
+	}
 }
 
 /* Is the estimate at or below the target for kernels [from, to)? */
