@@ -287,19 +287,6 @@ static u64 serve_faults(struct g10_sim *s, u32 k, u64 t, u64 cycles)
 	return t;
 }
 
-/* After a kernel: what nobody reads again goes. */
-static void bury(struct g10_sim *s, u32 k)
-{
-	const struct g10_kernel *x = &s->net->kernels[k];
-
-	for (u32 u = 0; u < x->nin + x->nout; u++) {
-		u32 t = s->net->uses[x->first + u];
-
-		if (!g10_alive(&s->net->tensors[t], (int)k + 1))
-			drop(s, t);
-	}
-}
-
 u64 g10_sim_kernel(struct g10_sim *s, u32 k, u64 t, u64 cycles)
 {
 	const struct g10_kernel *x = &s->net->kernels[k];
@@ -308,8 +295,6 @@ u64 g10_sim_kernel(struct g10_sim *s, u32 k, u64 t, u64 cycles)
 	g10_sim_until(s, t);
 	s->last_end = s->end_known ? s->last_end : t;
 	set_needed(s, s->kernel, false);
-	if (!s->par->keep_dead && s->end_known)
-		bury(s, s->kernel);
 	s->kernel = k;
 	set_needed(s, k, true);
 	set_window(s, k);

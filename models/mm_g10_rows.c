@@ -59,7 +59,7 @@ const struct gm_param g10_rows[] = {
 	      "New pages are charged as if they had crossed the link"),
 	QUIRK(overlap, "overlap", "true", "A kernel runs while its own faults are served"),
 	QUIRK(keep_dead, "keep_dead", "true",
-	      "base-uvm, g10: data that nobody will read are moved like all others"),
+	      "base-uvm, g10: dead victims are copied like all others"),
 	QUIRK(drop_dead, "drop_dead", "true", "deepum: dead victims go without a copy"),
 	QUIRK(true_lru, "true_lru", "false",
 	      "Victims by last use; else, though it is called LRU, by arrival"),
