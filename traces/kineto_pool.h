@@ -12,6 +12,7 @@
 struct kn_pools {
 	const struct tr_build *b;
 	u32 epoch; /* grows where counting of old buffers begins anew */
+	u32 round; /* grows where nothing is alive any more */
 
 	struct kn_pool *pools; /* private: hash table */
 	u32 npools, nslots;

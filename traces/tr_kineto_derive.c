@@ -340,11 +340,13 @@ static void on_work(struct derive *d, size_t i)
 
 /* ---- in order --------------------------------------------------------- */
 
+/* Where allocations are not told, results end with their iteration. */
 static void new_iteration(struct derive *d)
 {
 	tb_iteration(d->k->b);
 	d->told->iterations++;
 	d->pools.epoch++;
+	d->pools.round += !d->k->nmemory;
 }
 
 /* Without steps of the profiler: an iteration ends with its optimizer. */

@@ -20,6 +20,7 @@ struct kn_pool {
 	size_t nold, old_cap;
 	size_t cursor; /* in old: forward goes up from 0, backward down */
 	u32 epoch;     /* of the cursor */
+	u32 round;     /* of live */
 };
 
 enum sort_of_pool { EXACT, CLASS };
@@ -65,6 +66,9 @@ static struct kn_pool *pool_of(struct kn_pools *p, enum sort_of_pool sort, u16 d
 	pool = slot(p->pools, p->nslots, key);
 	p->npools += !pool->key;
 	pool->key = key;
+	if (pool->round != p->round)
+		pool->n = 0;
+	pool->round = p->round;
 	return pool;
 }
 
