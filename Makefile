@@ -140,7 +140,7 @@ fuzz: ## each fuzz target with libFuzzer (clang) for FUZZ_SECONDS=60
 	@scripts/fuzz.sh $(or $(FUZZ_SECONDS),60) $(patsubst $(BUILD)/%,build/fuzz/%,$(FUZZERS))
 
 bench: all $(BENCHES) ## measure; appends to results/bench.csv
-	@scripts/bench.sh $(BENCHES)
+	@scripts/bench.sh $(BENCHES) scripts/bench-g10.sh
 
 # ---- using --------------------------------------------------------------------
 

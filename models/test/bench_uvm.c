@@ -50,11 +50,11 @@ int main(void)
 	rig_touch(&r, 0, VA, bytes, 256);
 	second = cpu_seconds() - second;
 	hit = resident_sweep(&r, VA + bytes - 38 * GIB, 38 * GIB);
-	printf("uvm.first_touch_148GiB,%.3f,s\n", first);
-	printf("uvm.thrash_148GiB,%.3f,s\n", second);
-	printf("uvm.service,%.0f,ns\n",
+	printf("uvm_first_touch_148GiB %.3f s\n", first);
+	printf("uvm_thrash_148GiB %.3f s\n", second);
+	printf("uvm_service %.0f ns\n",
 	       1e9 * (first + second) / (double)uvm_of(r.mm)->stats.services);
-	printf("uvm.hit_38GiB,%.0f,ns\n", 1e9 * hit);
+	printf("uvm_hit_38GiB %.0f ns\n", 1e9 * hit);
 	rig_close(&r);
 	return 0;
 }
