@@ -16,12 +16,6 @@ PROGRAM = os.path.join(ROOT, os.environ.get("GMEMSIM", "build/gmemsim"))
 try:
     import zstandard  # noqa: F401
 except ImportError:
-    # Debian's module lies with Debian's Python
-    if sys.executable != "/usr/bin/python3" and os.path.exists("/usr/bin/python3") and \
-            not subprocess.call(["/usr/bin/python3", "-c", "import zstandard"],
-                                stderr=subprocess.DEVNULL):
-        tap = os.path.join(ROOT, "scripts/test/tap.py")
-        os.execv("/usr/bin/python3", ["python3", tap, os.path.abspath(__file__)])
     print("ok gmt.py # SKIP no module zstandard")
     raise SystemExit(0)
 
