@@ -290,7 +290,6 @@ static int open_path(struct tr_bytes *b, const char *path)
 	const char *colon = strrchr(path, ':');
 	struct stat st;
 
-	b->path = gs_strdup(path);
 	b->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (b->fd < 0 && errno == ENOENT && colon && colon > path && colon[1]) {
 		char *archive = gs_asprintf("%.*s", (int)(colon - path), path);
@@ -337,18 +336,35 @@ static int begin(struct tr_bytes *b)
 	return 0;
 }
 
-struct tr_bytes *tr_bytes_open(const char *path)
+static struct tr_bytes *new_bytes(int fd, const char *path)
 {
 	struct tr_bytes *b = gs_calloc(1, sizeof(*b));
 
+	b->path = gs_strdup(path);
+	b->fd = fd;
 	b->in = gs_calloc(IN, 1);
 	b->out = gs_calloc(OUT, 1);
-	if (open_path(b, path) || begin(b)) {
-		tr_bytes_close(b);
-		return NULL;
-	}
-	b->at = 0;
 	return b;
+}
+
+struct tr_bytes *tr_bytes_open(const char *path)
+{
+	struct tr_bytes *b = new_bytes(-1, path);
+
+	if (!open_path(b, path) && !begin(b))
+		return b;
+	tr_bytes_close(b);
+	return NULL;
+}
+
+struct tr_bytes *tr_bytes_new(int fd, const char *path)
+{
+	struct tr_bytes *b = new_bytes(fd, path);
+
+	if (!begin(b))
+		return b;
+	tr_bytes_close(b);
+	return NULL;
 }
 
 void tr_bytes_close(struct tr_bytes *b)

@@ -15,6 +15,8 @@ struct tr_bytes;
 
 /* NULL on error (said). */
 struct tr_bytes *tr_bytes_open(const char *path);
+/* The same for an open file, owned from now on; messages call it @path. */
+struct tr_bytes *tr_bytes_new(int fd, const char *path);
 void tr_bytes_close(struct tr_bytes *b);
 
 /*

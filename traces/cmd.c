@@ -63,7 +63,7 @@ static void help_all(FILE *f)
 		if (commands[i].run)
 			fprintf(f, "  %-7s %-38s %s\n", commands[i].name, commands[i].args,
 				commands[i].help);
-	fputs("\nFILE is a .gmt, or JSON lines of scripts/record_torch.py (plain or .zst).\n"
+	fputs("\nFILE is a .gmt, or JSON lines of scripts/record_torch.py (plain, .gz or .zst).\n"
 	      "`gmemsim trace COMMAND --help` tells more; traces/FORMAT.md describes the files.\n",
 	      f);
 }

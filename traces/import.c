@@ -22,7 +22,7 @@
 const struct tr_importer tr_importers[] = {
 	JOB("g10", NULL, "folder of a network analysed by the G10 artifact (MICRO'23)",
 	    tr_g10_import),
-	JOB("jsonl", tr_like_jsonl, "JSON lines of scripts/record_torch.py; also .zst",
+	JOB("jsonl", tr_like_jsonl, "JSON lines of scripts/record_torch.py; also .gz .zst",
 	    tr_jsonl_import),
 	JOB("kineto", tr_like_kineto,
 	    "JSON of PyTorch's profiler (Chrome trace); also .gz .zst .tar", tr_kineto_import),
@@ -31,11 +31,11 @@ const struct tr_importer tr_importers[] = {
 	    tr_chakra_import),
 	JOB("nsys", tr_like_nsys, "SQLite export of Nsight Systems with unified memory",
 	    tr_nsys_import),
-	PAGES("lackey", tr_like_lackey, "valgrind --tool=lackey --trace-mem=yes; also .zst",
+	PAGES("lackey", tr_like_lackey, "valgrind --tool=lackey --trace-mem=yes; also .gz .zst",
 	      tr_lackey_import),
-	PAGES("oracle", NULL, "page trace of libCacheSim (oracleGeneral); also .zst",
+	PAGES("oracle", NULL, "page trace of libCacheSim (oracleGeneral); also .gz .zst",
 	      tr_oracle_import),
-	PAGES("csv", NULL, "page trace: address or page, size, rw, device, time; also .zst",
+	PAGES("csv", NULL, "page trace: address or page, size, rw, device, time; also .gz .zst",
 	      tr_csv_import),
 	{ .name = NULL },
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * lines.h - lines of a text file, plain or compressed with zstd
+ * lines.h - lines of a text file, plain or compressed (bytes.h)
  *
  * Reads in constant memory (a line at a time); what is wrong with the file is
  * said here, with its name.
@@ -13,9 +13,6 @@
 enum { TR_MAX_LINE = 1 << 25 }; /* bytes; the longest line that is read */
 
 struct tr_lines;
-
-/* Does a file that begins so hold zstd? */
-bool tr_lines_is_zstd(const char *magic, size_t len);
 
 /* NULL on error (said). */
 struct tr_lines *tr_lines_open(const char *path);

@@ -20,6 +20,7 @@ static const struct format {
 	{ GMT_MAGIC, 8, gmt_open },
 	{ "{", 1, tr_jsonl_open },
 	{ "\x28\xb5\x2f\xfd", 4, tr_jsonl_open }, /* zstd */
+	{ "\x1f\x8b", 2, tr_jsonl_open },	  /* gzip */
 };
 
 static const struct format *format_of(const char *magic, size_t len)

@@ -283,7 +283,7 @@ static int put(struct csv *c, struct gs_op *op)
 int tr_csv_import(const char *path, const char *out, const struct tr_page_options *o,
 		  struct tr_writer **w)
 {
-	static const char *const suffixes[] = { ".zst", ".csv", NULL };
+	static const char *const suffixes[] = { ".gz", ".zst", ".csv", NULL };
 	struct csv c = { .page = o->page, .devices = 1 };
 	char *name = tr_base_name(path, suffixes);
 	int ret = read_rows(&c, path, o->columns, measure);

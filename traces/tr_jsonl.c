@@ -85,7 +85,7 @@ static int put(struct reader *r, const struct jsonl_row *row, struct gs_op *op)
 
 static int on_meta(struct reader *r, const struct jsonl_row *row)
 {
-	static const char *const suffixes[] = { ".zst", ".jsonl", NULL };
+	static const char *const suffixes[] = { ".gz", ".zst", ".jsonl", NULL };
 	char *name;
 	struct tr_meta meta = { 0 };
 

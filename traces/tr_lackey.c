@@ -80,7 +80,7 @@ static int put_lines(struct tr_lines *lines, struct tr_writer *w)
 int tr_lackey_import(const char *path, const char *out, const struct tr_page_options *o,
 		     struct tr_writer **w)
 {
-	static const char *const suffixes[] = { ".zst", ".txt", ".log", NULL };
+	static const char *const suffixes[] = { ".gz", ".zst", ".txt", ".log", NULL };
 	struct tr_lines *lines = tr_lines_open(path);
 	char *name = tr_base_name(path, suffixes);
 	int ret = -EINVAL;

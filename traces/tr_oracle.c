@@ -80,7 +80,7 @@ static int put(void *arg, u64 id)
 
 static struct tr_writer *new_writer(const char *path, const char *out, u64 page)
 {
-	static const char *const suffixes[] = { ".zst", ".bin", ".oracleGeneral", NULL };
+	static const char *const suffixes[] = { ".gz", ".zst", ".bin", ".oracleGeneral", NULL };
 	char *name = tr_base_name(path, suffixes);
 	struct tr_writer *w = tr_pages_writer(out, name, "oracleGeneral page trace", 1, page);
 
