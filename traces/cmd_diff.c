@@ -19,6 +19,8 @@ static bool same_kernel(const struct gs_op *a, const struct gs_op *b)
 	if (strcmp(a->kernel.name, b->kernel.name) || a->stream != b->stream ||
 	    a->kernel.opclass != b->kernel.opclass || a->kernel.dtype != b->kernel.dtype ||
 	    a->kernel.phase != b->kernel.phase || a->kernel.duration_ps != b->kernel.duration_ps ||
+	    a->kernel.fault_out_ps != b->kernel.fault_out_ps ||
+	    a->kernel.fault_all_ps != b->kernel.fault_all_ps ||
 	    a->kernel.flops != b->kernel.flops || a->kernel.bytes != b->kernel.bytes ||
 	    a->kernel.ntouches != b->kernel.ntouches)
 		return false;

@@ -193,6 +193,57 @@ static void a_failed_import_leaves_nothing(void **state)
 	contains(err, "build/no/such/x.gmt: cannot create");
 }
 
+/* A trace of one kernel, whose line is @kernel. */
+static void import_kernel(const char *kernel, const char *to)
+{
+	char line[1024];
+
+	snprintf(line, sizeof(line),
+		 "{\"ev\":\"meta\",\"format\":\"gmemsim-jsonl\",\"version\":1,\"name\":\"k\","
+		 "\"devices\":[\"\",\"b\"]}\n{\"ev\":\"alloc\",\"t\":0,\"bytes\":64}\n"
+		 "{\"ev\":\"kernel\",%s}\n{\"ev\":\"end\",\"kernels\":1,\"iterations\":0}\n",
+		 kernel);
+	spill(text, line, strlen(line));
+	snprintf(line, sizeof(line), "import jsonl %s -o %s", text, to);
+	assert_int_equal(run(line), GS_EXIT_OK);
+}
+
+static void diff_sees_every_field_of_a_kernel(void **state)
+{
+	static const char *const other[] = {
+		"\"name\":\"j\"",
+		"\"name\":\"k\",\"class\":\"gemm\"",
+		"\"name\":\"k\",\"dtype\":\"f32\"",
+		"\"name\":\"k\",\"phase\":\"forward\"",
+		"\"name\":\"k\",\"dev\":1",
+		"\"name\":\"k\",\"stream\":1",
+		"\"name\":\"k\",\"ps\":1",
+		"\"name\":\"k\",\"fault_out_ps\":1",
+		"\"name\":\"k\",\"fault_all_ps\":1",
+		"\"name\":\"k\",\"flops\":1",
+		"\"name\":\"k\",\"bytes\":1",
+		"\"name\":\"k\",\"touch\":[[0,0,1,\"r\"]]",
+	};
+	static const char words[] = "diff build/test_trace_cmd.gmt build/test_trace_cmd_copy.gmt";
+
+	import_kernel("\"name\":\"k\"", file);
+	import_kernel("\"name\":\"k\"", copy);
+	assert_int_equal(run(words), GS_EXIT_OK);
+	contains(out, "the same: 2 operations");
+	for (size_t i = 0; i < GS_ARRAY_SIZE(other); i++) {
+		import_kernel(other[i], copy);
+		assert_int_equal(run(words), GS_EXIT_FAILED);
+		contains(out, "1 operations differ");
+	}
+}
+
+static void a_device_may_have_no_name(void **state)
+{
+	import_kernel("\"name\":\"k\"", file);
+	assert_int_equal(run("cat --json build/test_trace_cmd.gmt"), GS_EXIT_OK);
+	contains(out, "\"devices\":[\"\",\"b\"]");
+}
+
 static int clean(void **state)
 {
 	unlink(file);
@@ -213,6 +264,8 @@ int main(void)
 		cmocka_unit_test(cat_prints_one_line_an_operation),
 		cmocka_unit_test(what_cat_prints_as_json_is_imported_to_the_same_file),
 		cmocka_unit_test(a_failed_import_leaves_nothing),
+		cmocka_unit_test(diff_sees_every_field_of_a_kernel),
+		cmocka_unit_test(a_device_may_have_no_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, clean);
