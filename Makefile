@@ -175,4 +175,4 @@ clean: ## remove build/
 
 FORCE:
 .PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate install uninstall clean FORCE
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name 'kmod*' -prune -o -name '*.d' -print 2>/dev/null)

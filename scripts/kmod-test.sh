@@ -16,14 +16,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 work=build/kmod-test
 src=kernel-core/linux
-limit=${LIMIT:-400} # seconds that a guest may take on a busy machine
-
-for tool in qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio apt-get:apt dpkg-deb:dpkg; do
-	if ! command -v ${tool%:*} >/dev/null; then
-		echo "skipped: no ${tool%:*} (apt-get install --no-install-recommends ${tool#*:})"
-		exit 0
-	fi
-done
+. scripts/kmod-lib.sh
+tools qemu-system-x86_64:qemu-system-x86 busybox:busybox-static cpio:cpio apt-get:apt dpkg-deb:dpkg
 mkdir -p $work
 
 # The newest image of a series, without architecture meta packages in between.
@@ -60,44 +54,6 @@ fetch() {
 		"$to/usr/src/linux-headers-$abi/Makefile"
 }
 
-build_programs() {
-	local w="-std=gnu11 -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter"
-	local cc="gcc $w -O2 -static -I$src"
-	make -s --no-print-directory BUILD=$work/lib SAN= CC=gcc $work/lib/core.a $work/lib/port.a >$work/lib.log 2>&1 ||
-		{ tail -20 $work/lib.log >&2; return 1; }
-	$cc -o $work/gm_test $src/test/gm_test*.c -lpthread
-	$cc -I$src/lib -o $work/example $src/lib/example.c $src/lib/gmem.c -lpthread
-	$cc -Ikernel-core -Ikernel-core/port/user -o $work/gm_replay $src/test/gm_replay.c \
-		$work/lib/core.a $work/lib/port.a
-}
-
-# initrd OUT MODULE
-initrd() {
-	local root=$work/root
-	rm -rf $root
-	mkdir -p $root/bin $root/dev $root/proc $root/sys
-	cp "$(command -v busybox)" $root/bin/busybox
-	cp $work/gm_test $work/gm_replay $work/example $root/bin/
-	cp "$2" $root/gmem.ko
-	cp $src/test/guest.sh $root/init
-	chmod +x $root/init
-	cat >$root/guest.conf <<-E
-		PLAN="${PLAN:-all}" OPS=${OPS:-1500} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random}"
-		FAILS=${FAILS:-16} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
-		FUZZ=${FUZZ:-2} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
-	E
-	(cd $root && find . | cpio -o -H newc --quiet | gzip -1) >"$1"
-}
-
-boot() {
-	timeout $limit qemu-system-x86_64 -accel tcg,thread=$([ -n "${ICOUNT:-}" ] && echo single || echo multi) ${ICOUNT:+-icount $ICOUNT} \
-		-cpu ${CPU:-max,-erms,-fsrm} -smp ${SMP:-2} -m 1536 \
-		-nodefaults -no-user-config -display none -no-reboot \
-		-device isa-debug-exit,iobase=0xf4,iosize=4 \
-		-kernel "$1" -initrd "$2" -serial file:"$3" \
-		-append "console=ttyS0 panic=-1 quiet loglevel=4 ${APPEND:-}"
-}
-
 test_series() {
 	local image kernel kdir start=$SECONDS status=0 dir=$work/$1 log=$work/$1.log
 	image=$(image_of "$1")
@@ -113,12 +69,7 @@ test_series() {
 	KDIR=$kdir scripts/kmod.sh $dir
 	initrd $work/$1.cpio.gz $dir/kmod/gmem.ko
 	boot "$kernel" $work/$1.cpio.gz $log || status=$?
-	grep -a '^guest: \|^gm_test: \|^cost: \|: ok, ' $log | tr -d '\r' | sed "s/^/$1  /" || :
-	if [ $status -ne 1 ]; then # 2 * 0 + 1
-		tail -60 $log | tr -d '\r' >&2
-		echo "kmod-test: $1 failed (qemu: $status), see $log" >&2
-		return 1
-	fi
+	heard $1 $status $log || return 1
 	echo "kmod-test: ${kernel##*/vmlinuz-}: good, $((SECONDS - start)) s"
 }
 
