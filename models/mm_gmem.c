@@ -396,10 +396,13 @@ static int cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done 
 static int advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d)
 {
 	struct mm_gmem *g = gmem_of(m);
-	struct fault *f = fault_get(g);
+	struct fault *f;
 	int err;
 
-	_Static_assert((int)GS_NR_ADVICE == (int)GM_NR_ADVICE, "one list of advice");
+	_Static_assert((int)GS_ADV_PREFETCH_HOST == (int)GM_NR_ADVICE, "the first are GMEM's");
+	if (advice >= GM_NR_ADVICE)
+		return -EOPNOTSUPP;
+	f = fault_get(g);
 	f->done = d;
 	f->w.wake = fault_woken;
 	err = gm_advise(g->as, device, va, bytes, advice, &f->w);

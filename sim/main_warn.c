@@ -271,9 +271,29 @@ static void check_warmup(struct run *r)
 		     warmup, n);
 }
 
+/* Who gave an advice that the manager does not know. */
+static const char *adviser(const struct setup *s, u32 advice)
+{
+	if (advice == GS_ADV_FREE_EAGER && s->workload.on_free == GS_FREE_DISCARD)
+		return "workload.on_free";
+	return advice == GS_ADV_PREFETCH && s->workload.hints ? "workload.hints" : "workload.trace";
+}
+
+static void check_advice(struct run *r)
+{
+	if (warn_is_exempt(r->setup->ops->name))
+		return;
+	for (u32 i = 0; i < GS_NR_ADVICE; i++)
+		if (r->mm->unknown_advice >> i & 1)
+			warn(r, "advice", adviser(r->setup, i),
+			     "%s does not know %s: it is ignored", r->setup->ops->name,
+			     gs_advice_names[i]);
+}
+
 void warn_collect(struct run *r)
 {
 	check_keys(r);
+	check_advice(r);
 	check_rates(r);
 	check_warmup(r);
 	check_pressure(r);

@@ -177,6 +177,8 @@ int mm_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_
 
 	gs_assert(bytes > 0 && va + bytes > va && advice < GS_NR_ADVICE);
 	err = m->ops->advise ? m->ops->advise(m, device, advice, va, bytes, d) : -EOPNOTSUPP;
+	if (err == -EOPNOTSUPP)
+		m->unknown_advice |= 1U << advice;
 	note_peak(m);
 	return err;
 }

@@ -180,7 +180,8 @@ struct mm {
 	 * on @device after now, by the trace; ~0 never. */
 	u64 (*next_use)(void *arg, u16 device, u64 va);
 	void *next_use_arg;
-	u64 ahead; /* units used in the pages() call in progress; 0 outside */
+	u64 ahead;	    /* units used in the pages() call in progress; 0 outside */
+	u32 unknown_advice; /* bit a kind that was given and is not known here */
 };
 
 /* `manager.*`: the keys that stay. */

@@ -14,5 +14,7 @@ NAMES(gs_opclass_names, GS_NR_OPCLASSES, "gemm", "conv", "attention", "norm", "s
 NAMES(gs_dtype_names, GS_NR_DTYPES, "f64", "f32", "tf32", "f16", "bf16", "f8", "i64", "i32", "i8",
       "other");
 NAMES(gs_phase_names, GS_NR_PHASES, "data", "forward", "backward", "optimizer", "other");
-NAMES(gs_advice_names, GS_NR_ADVICE, "prefetch", "free_eager", "pin", "unpin", "willneed");
+NAMES(gs_advice_names, GS_NR_ADVICE, "prefetch", "free_eager", "pin", "unpin", "willneed",
+      "prefetch_host", "prefer", "prefer_host", "unprefer", "accessed_by", "unaccessed_by",
+      "read_mostly", "unread_mostly");
 NAMES(gs_pattern_names, GS_NR_PATTERNS, "sequential", "strided", "random");

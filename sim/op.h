@@ -75,6 +75,16 @@ enum gs_advice {
 	GS_ADV_PIN,
 	GS_ADV_UNPIN,
 	GS_ADV_WILLNEED,
+	/* of cudaMemAdvise and its like; the device is the one named, the host is
+	 * a word of its own, for devices are numbers */
+	GS_ADV_PREFETCH_HOST,
+	GS_ADV_PREFER,
+	GS_ADV_PREFER_HOST,
+	GS_ADV_UNPREFER,
+	GS_ADV_ACCESSED_BY,
+	GS_ADV_UNACCESSED_BY,
+	GS_ADV_READ_MOSTLY,
+	GS_ADV_UNREAD_MOSTLY,
 	GS_NR_ADVICE
 };
 extern const char *const gs_advice_names[]; /* "prefetch" "free_eager" ... */

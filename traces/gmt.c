@@ -41,7 +41,10 @@ _Static_assert(GS_F64 == 0 && GS_F32 == 1 && GS_TF32 == 2 && GS_F16 == 3 && GS_B
 _Static_assert(GS_DATA == 0 && GS_FORWARD == 1 && GS_BACKWARD == 2 && GS_STEP == 3,
 	       "phases are part of the format");
 _Static_assert(GS_ADV_PREFETCH == 0 && GS_ADV_FREE_EAGER == 1 && GS_ADV_PIN == 2 &&
-		       GS_ADV_UNPIN == 3 && GS_ADV_WILLNEED == 4,
+		       GS_ADV_UNPIN == 3 && GS_ADV_WILLNEED == 4 && GS_ADV_PREFETCH_HOST == 5 &&
+		       GS_ADV_PREFER == 6 && GS_ADV_PREFER_HOST == 7 && GS_ADV_UNPREFER == 8 &&
+		       GS_ADV_ACCESSED_BY == 9 && GS_ADV_UNACCESSED_BY == 10 &&
+		       GS_ADV_READ_MOSTLY == 11 && GS_ADV_UNREAD_MOSTLY == 12,
 	       "advice is part of the format");
 _Static_assert(GS_SEQUENTIAL == 0 && GS_STRIDED == 1 && GS_RANDOM == 2,
 	       "patterns are part of the format");

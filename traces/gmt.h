@@ -20,7 +20,7 @@
 
 enum {
 	GMT_MAJOR = 1,
-	GMT_MINOR = 1,
+	GMT_MINOR = 2,
 
 	GMT_PROLOGUE = 16,
 	GMT_BLOCK_HEAD = 32,

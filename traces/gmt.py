@@ -24,7 +24,7 @@ import sys
 
 import zstandard
 
-MAJOR, MINOR = 1, 1
+MAJOR, MINOR = 1, 2
 MAGIC = b"\x89GMT\r\n\x1a\n"
 END = b"GMT-END\n"
 RAW_MAX = 1 << 24
@@ -34,7 +34,8 @@ KINDS = "weight gradient optimizer activation workspace input kv_cache".split()
 CLASSES = "gemm conv attention norm softmax reduce elementwise gather pool copy optimizer".split()
 DTYPES = "f64 f32 tf32 f16 bf16 f8 i64 i32 i8".split()
 PHASES = "data forward backward optimizer".split()
-ADVICE = "prefetch free_eager pin unpin willneed".split()
+ADVICE = ("prefetch free_eager pin unpin willneed prefetch_host prefer prefer_host unprefer "
+          "accessed_by unaccessed_by read_mostly unread_mostly").split()
 PATTERNS = "sequential strided random".split()
 ACCESS = ["", "r", "w", "rw"]
 TEXTS = {1: "name", 2: "framework", 3: "source", 4: "recorded"}

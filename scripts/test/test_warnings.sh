@@ -105,6 +105,15 @@ unread manager.gmem.fault_groups 1 8 manager.gmem.batching=off
 unread workload.hint_depth 1 8 workload.hints=false
 unread workload.scale 2 3 workload.timing=roofline
 
+# ---- advice that a manager does not know -------------------------------------------------
+awk '{print} /"alloc","t":0,/{print "{\"ev\":\"advice\",\"advice\":\"read_mostly\",\"t\":0,\"bytes\":64}"}' \
+	traces/sample/tiny.jsonl >"$tmp/advised.jsonl"
+warns 'advice that the manager does not know is said' 'workload.trace=.*gmem does not know read_mostly: it is ignored' \
+	--set workload.trace="$tmp/advised.jsonl"
+warns 'a discard that nobody hears is said' 'workload.on_free=discard: svm does not know free_eager' \
+	--set workload.on_free=discard --set manager.type=svm --set manager.svm.default_granularity=4 \
+	--set manager.svm.map_remote=false
+
 # ---- sweeps ----------------------------------------------------------------------------
 sweeps() { # NAME PATTERN PERCENTS SET: as warns(), of a sweep over two managers
 	local name=$1 pattern=$2 why=''

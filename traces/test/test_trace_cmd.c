@@ -128,7 +128,7 @@ static void info_shows_the_header(void **state)
 	contains(out, "  name         random\n");
 	contains(out, "  device       1: right\n");
 	contains(out, "  operations   2000: ");
-	contains(out, ".gmt 1.1, 1 frame, ");
+	contains(out, ".gmt 1.2, 1 frame, ");
 }
 
 static void stat_counts(void **state)
