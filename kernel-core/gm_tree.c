@@ -17,10 +17,13 @@
 /* The bits of [first, last) that lie in word @w of a bitmap.  [they meet] */
 static u64 range_mask(u32 w, u32 first, u32 last)
 {
-	u32 lo = max(first, w * 64) - w * 64;
-	u32 hi = min(last, w * 64 + 64) - w * 64;
+	u64 mask = ~0ULL;
 
-	return GENMASK_ULL(hi - 1, lo);
+	if (first > w * 64)
+		mask = ~0ULL << first % 64;
+	if (last < w * 64 + 64)
+		mask &= ~(~0ULL << last % 64);
+	return mask;
 }
 
 static void set_range(struct gm_bitmap *b, u32 first, u32 last)
@@ -35,37 +38,46 @@ static u32 count_range(const struct gm_bitmap *b, u32 first, u32 last)
 {
 	u32 w, n = 0;
 
-	for (w = first / 64; w * 64 < last; w++)
-		n += (u32)hweight64(b->w[w] & range_mask(w, first, last));
+	for (w = first / 64; w * 64 < last; w++) {
+		u64 bits = b->w[w] & range_mask(w, first, last);
+
+		/* words are full or empty as a rule */
+		if (bits == ~0ULL)
+			n += 64;
+		else if (bits)
+			n += (u32)hweight64(bits);
+	}
 	return n;
 }
 
-/* The first set bit at or behind @at and before @npages, else @npages. */
-static u32 next_bit(const struct gm_bitmap *b, u32 at, u32 npages)
+/* The first bit at or behind @at and before @npages that is @value, else @npages. */
+static u32 next_bit(const struct gm_bitmap *b, u32 at, u32 npages, bool value)
 {
-	u32 w;
+	u64 flip = value ? 0 : ~0ULL, bits;
+	u32 w = at / 64;
 
 	if (at >= npages)
 		return npages;
-	for (w = at / 64; w * 64 < npages; w++) {
-		u64 bits = b->w[w] & range_mask(w, max(at, w * 64), npages);
-
-		if (bits)
-			return w * 64 + (u32)__ffs64(bits);
+	bits = (b->w[w] ^ flip) & ~0ULL << at % 64;
+	while (!bits) {
+		if (++w * 64 >= npages)
+			return npages;
+		bits = b->w[w] ^ flip;
 	}
-	return npages;
+	return min(w * 64 + (u32)__ffs64(bits), npages);
 }
 
 void gm_tree_grow(struct gm_bitmap *b, const struct gm_bitmap *faulted, u32 skip, u32 npages,
 		  u32 group)
 {
-	u32 at = next_bit(faulted, skip, npages);
+	u32 at = next_bit(faulted, skip, npages, true);
 
-	while (at < npages) {
-		u32 start = at - at % group, end = min(start + group, npages);
+	while (at < npages) { /* a run of faults at a time */
+		u32 start = at - at % group, end = next_bit(faulted, at, npages, false);
 
+		end = min(end + group - 1 - (end - 1) % group, npages);
 		set_range(b, max(start, skip), end);
-		at = next_bit(faulted, end, npages);
+		at = next_bit(faulted, end, npages, true);
 	}
 }
 
@@ -102,7 +114,7 @@ void gm_tree_expand(const struct gm_bitmap *resident, const struct gm_bitmap *fa
 	 * A fault inside a node that was just chosen has that node or a smaller
 	 * one (a larger one would have been chosen), so the walk goes on behind.
 	 */
-	while ((at = next_bit(faulted, at, npages)) < npages) {
+	while ((at = next_bit(faulted, at, npages, true)) < npages) {
 		if (gm_tree_node(&b, npages, at, threshold, &first, &last)) {
 			set_range(out, first, last);
 			at = last;

@@ -246,12 +246,13 @@ static void words_agree_with_pages(void **state)
 	for (u32 t = 0; t < 4000; t++) {
 		struct gm_bitmap resident = { 0 }, faulted = { 0 }, a, b;
 		u32 npages = 1 + rng(PAGES), group = 1u << rng(6), threshold = rng(101);
-		u32 faults = 1 + rng(8), full = rng(npages + 1);
+		u32 faults = 1 + rng(8), full = rng(npages + 1), run = rng(2) * rng(npages);
+		u32 at = rng(npages - run);
 
 		for (u32 i = 0; i < full; i++)
 			set(&resident, rng(npages));
-		for (u32 i = 0; i < faults; i++) {
-			u32 page = rng(npages);
+		for (u32 i = 0; i < faults + run; i++) { /* single ones, and often a run */
+			u32 page = i < faults ? rng(npages) : at + i - faults;
 
 			set(&faulted, page);
 			resident.w[page / 64] &= ~(1ULL << (page % 64));
