@@ -204,8 +204,12 @@ static inline u32 bits_count(const struct gm_bitmap *a)
 {
 	u32 n = 0;
 
-	for (int i = 0; i < UVM_WORDS; i++)
-		n += (u32)hweight64(a->w[i]);
+	for (int i = 0; i < UVM_WORDS; i++) {
+		if (a->w[i] + 1 > 1)
+			n += (u32)hweight64(a->w[i]);
+		else /* none or all, as a rule */
+			n += (u32)(a->w[i] & 64);
+	}
 	return n;
 }
 
@@ -242,7 +246,21 @@ static inline void bits_clear(struct gm_bitmap *a, const struct gm_bitmap *b)
 /* Pages [first, last).  [first < last <= 512] */
 struct gm_bitmap bits_range(u32 first, u32 last);
 /* First page at or behind @first, before @last, whose bit is @value; else @last. */
-u32 bits_find(const struct gm_bitmap *a, u32 first, u32 last, bool value);
+static inline u32 bits_find(const struct gm_bitmap *a, u32 first, u32 last, bool value)
+{
+	u64 flip = value ? 0 : ~0ULL, word;
+	u32 i = first / 64;
+
+	if (first >= last)
+		return last;
+	word = (a->w[i] ^ flip) & ~0ULL << first % 64;
+	while (!word) {
+		if (++i * 64 >= last)
+			return last;
+		word = a->w[i] ^ flip;
+	}
+	return (u32)gs_min(i * 64 + (u32)__builtin_ctzll(word), last);
+}
 /* Maximal runs of set bits: what a copy engine takes as one command each. */
 u32 bits_runs(const struct gm_bitmap *a);
 /* The lowest @n of the set bits. */

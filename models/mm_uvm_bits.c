@@ -17,29 +17,16 @@ struct gm_bitmap bits_range(u32 first, u32 last)
 	return r;
 }
 
-u32 bits_find(const struct gm_bitmap *a, u32 first, u32 last, bool value)
-{
-	u64 flip = value ? 0 : ~0ULL, word;
-	u32 i = first / 64;
-
-	if (first >= last)
-		return last;
-	word = (a->w[i] ^ flip) & ~0ULL << first % 64;
-	while (!word) {
-		if (++i * 64 >= last)
-			return last;
-		word = a->w[i] ^ flip;
-	}
-	return (u32)gs_min(i * 64 + (u32)__builtin_ctzll(word), last);
-}
-
 u32 bits_runs(const struct gm_bitmap *a)
 {
 	u64 carry = 0;
 	u32 n = 0;
 
 	for (int i = 0; i < UVM_WORDS; i++) {
-		n += (u32)hweight64(a->w[i] & ~(a->w[i] << 1 | carry));
+		u64 starts = a->w[i] & ~(a->w[i] << 1 | carry);
+
+		if (starts)
+			n += (u32)hweight64(starts);
 		carry = a->w[i] >> 63;
 	}
 	return n;
