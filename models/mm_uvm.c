@@ -63,6 +63,7 @@ static int uvm_add(struct mm *m, u64 va, u64 bytes)
 		struct gm_bitmap pages = uvm_pages_touched(va, end);
 
 		bits_set(&b->mapped, &pages);
+		b->nmapped = bits_count(&b->mapped);
 		for (u32 d = 0; d < u->ndevices; d++)
 			uvm_resettle(u, b, (u16)d);
 	}
@@ -71,20 +72,19 @@ static int uvm_add(struct mm *m, u64 va, u64 bytes)
 
 static void remove_pages(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages)
 {
-	u32 left;
-
 	uvm_host_drop(u, b, pages);
 	bits_clear(&b->mapped, pages);
-	left = bits_count(&b->mapped);
-	if (b->host_pages > left) {
-		u->stats.host_bytes -= (b->host_pages - left) * UVM_PAGE;
-		b->host_pages = left;
+	b->nmapped = bits_count(&b->mapped);
+	if (b->host_pages > b->nmapped) {
+		u->stats.host_bytes -= (b->host_pages - b->nmapped) * UVM_PAGE;
+		b->host_pages = b->nmapped;
 	}
 	for (u16 d = 0; d < u->ndevices; d++) {
 		struct gm_bitmap here = bits_and(pages, &b->side[d].resident);
+		u32 n = bits_count(&here);
 
-		u->content_pages -= bits_count(&here);
-		uvm_leave(u, b, d, &here);
+		u->content_pages -= n;
+		uvm_leave(u, b, d, &here, n);
 		uvm_sort_chunk(u, b, d);
 	}
 }
@@ -125,16 +125,13 @@ static void note_hit(struct mm_uvm *u, struct uvm_block *b, u16 device,
 static u64 hit_block(struct mm_uvm *u, u16 device, u64 va, u64 end)
 {
 	struct uvm_block *b = uvm_block_at(u, va);
-	struct gm_bitmap pages, visible;
+	struct gm_bitmap pages;
 	u32 first, last, stop;
 
 	gs_assert(b && b->leaf);
 	uvm_arrive(u, b, device);
-	pages = uvm_pages_touched(va, end);
-	first = bits_find(&pages, 0, UVM_PAGES, true);
-	last = bits_find(&pages, first, UVM_PAGES, false);
-	visible = uvm_visible(&b->side[device]);
-	stop = bits_find(&visible, first, last, false);
+	uvm_span_touched(va, end, &first, &last);
+	stop = uvm_find_visible(&b->side[device], first, last, false);
 	if (stop == first)
 		return va;
 	pages = bits_range(first, stop);
@@ -147,14 +144,12 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 {
 	struct uvm_block *b = uvm_block_at(u, t->va);
 	struct uvm_side *s = &b->side[t->device];
-	struct gm_bitmap visible = uvm_visible(s), pages, late;
+	struct gm_bitmap pages, late;
 	u64 end = t->va + t->bytes;
 	u32 first, last;
 
-	pages = uvm_pages_touched(t->va, end);
-	first = bits_find(&pages, 0, UVM_PAGES, true);
-	last = bits_find(&pages, first, UVM_PAGES, false);
-	last = bits_find(&visible, first, last, true);
+	uvm_span_touched(t->va, end, &first, &last);
+	last = uvm_find_visible(s, first, last, true);
 	last = (u32)gs_min(last, (u64)first + t->window);
 	pages = bits_range(first, last);
 	late = bits_and(&s->brought, &pages);
@@ -164,7 +159,7 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 	t->kind = MM_MISS;
 	t->units = last - first;
 	t->covered = gs_min(end, b->va + ((u64)last << UVM_PAGE_SHIFT)) - t->va;
-	uvm_fault(&u->gpus[t->device], b, &pages, t->wait);
+	uvm_fault(&u->gpus[t->device], b, &pages, t->units, t->wait);
 }
 
 /*
@@ -177,10 +172,9 @@ static bool remote(struct mm_uvm *u, struct mm_touch *t)
 	struct uvm_block *b = uvm_block_at(u, t->va);
 	struct uvm_side *s = &b->side[t->device];
 	u64 end = t->va + t->bytes;
-	struct gm_bitmap pages = uvm_pages_touched(t->va, end);
-	u32 first = bits_find(&pages, 0, UVM_PAGES, true);
-	u32 last = bits_find(&pages, first, UVM_PAGES, false);
+	u32 first, last;
 
+	uvm_span_touched(t->va, end, &first, &last);
 	last = bits_find(&b->host, first, last, false);
 	if (last == first || b->host_ready > gs_now(u->mm.sim))
 		return false;
@@ -244,7 +238,9 @@ static const char *check_side(struct mm_uvm *u, struct uvm_block *b, u16 device,
 		return "a page is marked that is not resident";
 	if (bits_any(&s->resident) && (s->list == UVM_NO_CHUNK || s->list == UVM_UNUSED))
 		return "a page is resident without a chunk in use";
-	c->resident += bits_count(&s->resident);
+	if (s->nresident != bits_count(&s->resident) || b->nmapped != bits_count(&b->mapped))
+		return "a block's pages are miscounted";
+	c->resident += s->nresident;
 	c->chunks += s->list != UVM_NO_CHUNK;
 	return NULL;
 }

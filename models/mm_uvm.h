@@ -85,7 +85,8 @@ struct uvm_side {
 	u32 batch, entry;
 	u32 counted; /* remote accesses of the device since the last notification */
 	u16 device;
-	u8 list; /* enum uvm_list */
+	u8 list;       /* enum uvm_list */
+	u16 nresident; /* pages */
 };
 
 struct uvm_block { /* 2 MiB of addresses, aligned */
@@ -96,6 +97,7 @@ struct uvm_block { /* 2 MiB of addresses, aligned */
 	struct gm_bitmap cpu;	  /* ... and the CPU has it mapped; within host */
 	gs_time host_ready;	  /* last copy to the host done */
 	u64 dma_mapped;		  /* bit per device */
+	u32 nmapped;		  /* pages */
 	u32 host_pages;		  /* host memory taken; kept while data is on a device */
 	bool scattered;		  /* ... page by page, not as one chunk */
 	u16 fault_device, faults; /* faulted pages towards that device, saturating */
@@ -113,6 +115,7 @@ struct uvm_record {
 	struct list_head link;
 	struct uvm_block *block;
 	struct gm_bitmap pending;
+	u32 npending;
 	struct mm_wait *wait;
 	gs_time since;
 };
@@ -276,6 +279,7 @@ struct uvm_block *uvm_leaf_block(const struct mm_uvm *u, const struct uvm_leaf *
 u64 uvm_skip_settled(struct mm_uvm *u, u16 device, u64 va, u64 end);
 /* Pages of [va, end) within the block of @va, whole ones or also cut ones. */
 bool uvm_pages_inside(u64 va, u64 end, struct gm_bitmap *out);
+void uvm_span_touched(u64 va, u64 end, u32 *first, u32 *last);
 struct gm_bitmap uvm_pages_touched(u64 va, u64 end);
 void uvm_resettle(struct mm_uvm *u, struct uvm_block *b, u16 device);
 void uvm_blocks_fini(struct mm_uvm *u);
@@ -284,10 +288,12 @@ static inline struct uvm_block *uvm_side_block(struct uvm_side *s)
 	return gs_container_of(s - s->device, struct uvm_block, side);
 }
 
-/* @pages come into being on @device, from @from_nowhere or elsewhere. */
-void uvm_enter(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages);
-/* @pages leave @device in the books; where they go is the caller's. */
-void uvm_leave(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages);
+/* @pages, absent there and @n of them, come to @device in the books. */
+void uvm_enter(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
+	       u32 n);
+/* @pages, resident and @n of them, leave @device in the books; where they go is the caller's. */
+void uvm_leave(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
+	       u32 n);
 /* Pages that arrive at side->in; @armed: with an event then. */
 void uvm_take_off(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
 		  bool armed);
@@ -295,6 +301,8 @@ void uvm_take_off(struct mm_uvm *u, struct uvm_block *b, u16 device, const struc
 void uvm_arrive(struct mm_uvm *u, struct uvm_block *b, u16 device);
 /* Resident and arrived. */
 struct gm_bitmap uvm_visible(const struct uvm_side *s);
+/* First page of [first, last) that is so or is not, else @last. */
+u32 uvm_find_visible(const struct uvm_side *s, u32 first, u32 last, bool visible);
 /* Content that is nowhere any more: @pages of the host's copy. */
 void uvm_host_drop(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages);
 
@@ -310,35 +318,35 @@ void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device);
  */
 gs_time uvm_take_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_time t, gs_time *room);
 /*
- * Push copies of @pages to the host from @t on; they stay resident for
+ * Push copies of @n @pages to the host from @t on; they stay resident for
  * uvm_leave().  Returns when the CPU has pushed; b->host_ready is their end.
  */
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
-		     const struct gm_bitmap *pages, gs_time t, u64 *bytes);
+		     const struct gm_bitmap *pages, u32 n, gs_time t, u64 *bytes);
 /* Take host memory for the whole block, @scattered or in one; returns the CPU time. */
 gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered);
 /* ... and make it reachable for @device. */
 gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device);
-/* Occupy the link with @pages of the host's memory; returns when they have arrived. */
-gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir,
-		      const struct gm_bitmap *pages, gs_time earliest);
+/* Occupy the link with @n pages in @runs of the host's memory; returns when they have arrived. */
+gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir, u32 n,
+		      u32 runs, gs_time earliest);
 
 /* ---- mm_uvm_move.c ---- */
 
 /*
- * Service: bring @want (none of it resident) to @device from @t on, of which
- * @demand was faulted.  Returns when the CPU is done; side->in is when the
- * last copy has arrived.
+ * Service: bring what was faulted and what comes @ahead of that (none of it
+ * resident, and not both) to @device from @t on.  Returns when the CPU is done;
+ * side->in is when the last copy has arrived.
  */
 gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
-			  const struct gm_bitmap *want, const struct gm_bitmap *demand, gs_time t);
+			  const struct gm_bitmap *demand, const struct gm_bitmap *ahead, gs_time t);
 
 /* ---- mm_uvm_fault.c ---- */
 
 void uvm_gpu_init(struct mm_uvm *u, struct uvm_gpu *g, u16 device);
 void uvm_gpu_fini(struct uvm_gpu *g);
-/* @wait misses @pages of @b. */
-void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *pages,
+/* @wait misses @pages of @b, @n of them. */
+void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *pages, u32 n,
 	       struct mm_wait *wait);
 
 /* ---- mm_uvm_call.c ---- */

@@ -163,9 +163,18 @@ static u64 cut(u64 va, u64 end)
 	return gs_min(end, (va | (UVM_BLOCK - 1)) + 1) - va;
 }
 
+void uvm_span_touched(u64 va, u64 end, u32 *first, u32 *last)
+{
+	*first = page_of(va);
+	*last = page_of(va + cut(va, end) - 1) + 1;
+}
+
 struct gm_bitmap uvm_pages_touched(u64 va, u64 end)
 {
-	return bits_range(page_of(va), page_of(va + cut(va, end) - 1) + 1);
+	u32 first, last;
+
+	uvm_span_touched(va, end, &first, &last);
+	return bits_range(first, last);
 }
 
 bool uvm_pages_inside(u64 va, u64 end, struct gm_bitmap *out)
@@ -186,14 +195,13 @@ void uvm_resettle(struct mm_uvm *u, struct uvm_block *b, u16 device)
 {
 	struct uvm_side *s = &b->side[device];
 	u64 *word = &b->leaf->settled[device * UVM_WORDS + index_in_leaf(b->va) / 64];
-	u64 bit = 1ULL << index_in_leaf(b->va) % 64, open = 0;
+	u64 bit = 1ULL << index_in_leaf(b->va) % 64;
 
-	for (int i = 0; i < UVM_WORDS; i++)
-		open |= (b->mapped.w[i] & ~s->resident.w[i]) | s->brought.w[i] | s->dead.w[i];
-	if (open || s->flight || !bits_any(&b->mapped))
-		*word &= ~bit;
-	else
+	if (b->nmapped && s->nresident == b->nmapped && !s->flight && !bits_any(&s->brought) &&
+	    !bits_any(&s->dead))
 		*word |= bit;
+	else
+		*word &= ~bit;
 }
 
 /* End of the run of settled blocks of @l from block @i on. */
@@ -230,6 +238,16 @@ u64 uvm_skip_settled(struct mm_uvm *u, u16 device, u64 va, u64 end)
 struct gm_bitmap uvm_visible(const struct uvm_side *s)
 {
 	return s->flight ? bits_andnot(&s->resident, &s->flight->pages) : s->resident;
+}
+
+u32 uvm_find_visible(const struct uvm_side *s, u32 first, u32 last, bool visible)
+{
+	struct gm_bitmap arrived;
+
+	if (!s->flight)
+		return bits_find(&s->resident, first, last, visible);
+	arrived = uvm_visible(s);
+	return bits_find(&arrived, first, last, visible);
 }
 
 static void flight_end(struct mm_uvm *u, struct uvm_side *s)
@@ -276,22 +294,27 @@ void uvm_take_off(struct mm_uvm *u, struct uvm_block *b, u16 device, const struc
 		gs_at(u->mm.sim, &f->ev, s->in);
 }
 
-void uvm_enter(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages)
+void uvm_enter(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
+	       u32 n)
 {
 	struct mm_stats *stats = &u->mm.stats;
+	struct uvm_side *s = &b->side[device];
 
-	bits_set(&b->side[device].resident, pages);
-	stats->hbm_bytes += bits_count(pages) * UVM_PAGE;
+	bits_set(&s->resident, pages);
+	s->nresident = (u16)(s->nresident + n);
+	stats->hbm_bytes += n * UVM_PAGE;
 	stats->hbm_peak_bytes = gs_max(stats->hbm_peak_bytes, stats->hbm_bytes);
 }
 
-void uvm_leave(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages)
+void uvm_leave(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
+	       u32 n)
 {
 	struct uvm_side *s = &b->side[device];
 	struct gm_bitmap wasted = bits_and(&s->brought, pages);
 
 	u->mm.stats.prefetch_wasted += bits_count(&wasted);
-	u->mm.stats.hbm_bytes -= bits_count(pages) * UVM_PAGE;
+	u->mm.stats.hbm_bytes -= n * UVM_PAGE;
+	s->nresident = (u16)(s->nresident - n);
 	bits_clear(&s->resident, pages);
 	bits_clear(&s->brought, pages);
 	bits_clear(&s->dead, pages);

@@ -95,7 +95,7 @@ static gs_time prefetch_block(struct job *job, gs_time t)
 	bits_clear(&want, &s->resident);
 	bits_clear(&s->dead, &touched); /* wanted again */
 	if (bits_any(&want)) {
-		t = uvm_make_resident(u, b, job->device, &want, &nobody_waits, t);
+		t = uvm_make_resident(u, b, job->device, &nobody_waits, &want, t);
 		u->stats.api_blocks++;
 	} else if (s->list != UVM_NO_CHUNK) {
 		uvm_relist(u, b, job->device, UVM_USED);
@@ -207,16 +207,16 @@ static gs_time bring_back(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_
 {
 	struct uvm_side *s = &b->side[device];
 	struct gm_bitmap all = s->resident, live = bits_andnot(&all, &s->dead);
-	u32 dead = bits_count(&all) - bits_count(&live);
+	u32 n = s->nresident, nlive = bits_count(&live), dead = n - nlive;
 
 	t += u->p->cpu_fault;
-	if (bits_any(&live)) {
-		t = uvm_copy_out(u, b, device, &live, t, &u->mm.stats.d2h_cpu_bytes);
+	if (nlive) {
+		t = uvm_copy_out(u, b, device, &live, nlive, t, &u->mm.stats.d2h_cpu_bytes);
 		t = gs_max(t, b->host_ready);
 	}
 	u->mm.stats.discarded_bytes += dead * UVM_PAGE;
 	u->content_pages -= dead;
-	uvm_leave(u, b, device, &all);
+	uvm_leave(u, b, device, &all, n);
 	uvm_sort_chunk(u, b, device);
 	return t;
 }

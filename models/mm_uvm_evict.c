@@ -45,7 +45,7 @@ void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device)
 /* Host pages, once taken, stay while the data is on a device (uvm_va_block.c). */
 gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered)
 {
-	u32 pages = bits_count(&b->mapped);
+	u32 pages = b->nmapped;
 	u64 capacity = u->mm.machine->host.dram_capacity;
 
 	if (b->host_pages >= pages)
@@ -69,7 +69,7 @@ static gs_time dma_map(struct mm_uvm *u, struct uvm_block *b, u16 device)
 		return 0;
 	b->dma_mapped |= 1ULL << device;
 	u->stats.dma_maps++;
-	return bits_count(&b->mapped) * u->p->dma_page;
+	return b->nmapped * u->p->dma_page;
 }
 
 gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device)
@@ -77,11 +77,10 @@ gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device)
 	return uvm_host_hold(u, b, false) + dma_map(u, b, device);
 }
 
-gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir,
-		      const struct gm_bitmap *pages, gs_time earliest)
+gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir, u32 n,
+		      u32 runs, gs_time earliest)
 {
 	struct hw_link *l = &u->mm.machine->links[device];
-	u32 n = bits_count(pages), runs = bits_runs(pages);
 	gs_time extra = 0;
 
 	if (b->scattered && l->curve)
@@ -92,16 +91,17 @@ gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw
 }
 
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
-		     const struct gm_bitmap *pages, gs_time t, u64 *bytes)
+		     const struct gm_bitmap *pages, u32 n, gs_time t, u64 *bytes)
 {
 	struct uvm_side *s = &b->side[device];
+	u32 runs = bits_runs(pages);
 
-	t += uvm_host_ready(u, b, device) + bits_runs(pages) * u->p->push;
+	t += uvm_host_ready(u, b, device) + runs * u->p->push;
 	/* what is still on its way in has to arrive first */
-	s->out = uvm_host_copy(u, b, device, HW_D2H, pages, gs_max(t, s->in));
+	s->out = uvm_host_copy(u, b, device, HW_D2H, n, runs, gs_max(t, s->in));
 	b->host_ready = gs_max(b->host_ready, s->out);
 	bits_set(&b->host, pages);
-	*bytes += bits_count(pages) * UVM_PAGE;
+	*bytes += n * UVM_PAGE;
 	return t;
 }
 
@@ -122,14 +122,15 @@ static gs_time evict(struct uvm_gpu *g, gs_time t, gs_time *room)
 	struct uvm_block *b = uvm_side_block(s);
 	struct gm_bitmap all = s->resident, live = bits_andnot(&all, &s->dead);
 	gs_time begin = gs_max(t, g->pmm.free_at), end = begin + u->p->alloc_failed + u->p->evict;
-	u32 dead = bits_count(&all) - bits_count(&live);
+	u32 n = s->nresident, nlive = bits_count(&live), dead = n - nlive;
 
-	if (bits_any(&live))
-		end = uvm_copy_out(u, b, g->device, &live, end, &u->mm.stats.d2h_evict_bytes);
+	if (nlive)
+		end = uvm_copy_out(u, b, g->device, &live, nlive, end,
+				   &u->mm.stats.d2h_evict_bytes);
 	*room = gs_max(s->in, s->out);
 	u->mm.stats.discarded_bytes += dead * UVM_PAGE;
 	u->content_pages -= dead;
-	uvm_leave(u, b, g->device, &all);
+	uvm_leave(u, b, g->device, &all, n);
 	uvm_relist(u, b, g->device, UVM_NO_CHUNK);
 	u->mm.stats.evictions++;
 	hw_reserve(&g->pmm, t, end - begin);

@@ -44,13 +44,14 @@ void uvm_gpu_fini(struct uvm_gpu *g)
 	free(g->wake);
 }
 
-void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *pages,
+void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *pages, u32 n,
 	       struct mm_wait *wait)
 {
 	struct uvm_record *rec = uvm_pool_get(&g->u->records);
 
 	rec->block = b;
 	rec->pending = *pages;
+	rec->npending = n;
 	rec->wait = wait;
 	rec->since = gs_now(g->u->mm.sim);
 	list_add_tail(&rec->link, &g->ring);
@@ -109,17 +110,23 @@ static gs_time fetch(struct uvm_gpu *g)
 	g->fetched = gs_now(g->u->mm.sim);
 	g->batches_in_service++;
 	list_for_each_entry(rec, &g->ring, link) {
-		struct gm_bitmap take = bits_lowest(&rec->pending, p->batch_count - raw), fresh;
+		u32 n = gs_min(rec->npending, p->batch_count - raw);
 		struct uvm_entry *e;
 
-		if (raw == p->batch_count)
+		if (!n)
 			break;
 		e = entry_of(g, rec->block);
-		raw += bits_count(&take);
-		fresh = bits_andnot(&take, &e->faulted);
-		distinct += bits_count(&fresh);
-		bits_set(&e->faulted, &take);
+		raw += n;
+		if (n == rec->npending) {
+			bits_set(&e->faulted, &rec->pending);
+		} else {
+			struct gm_bitmap take = bits_lowest(&rec->pending, n);
+
+			bits_set(&e->faulted, &take);
+		}
 	}
+	for (u32 i = 0; i < g->nentries; i++)
+		distinct += bits_count(&g->entries[i].faulted);
 	sort_batch(g);
 	g->u->stats.batches++;
 	return raw * p->fetch + distinct * p->prep;
@@ -160,26 +167,23 @@ static gs_time serve(struct uvm_gpu *g, struct uvm_entry *e, gs_time t)
 	struct mm_uvm *u = g->u;
 	struct uvm_block *b = e->block;
 	struct uvm_side *s = &b->side[g->device];
-	struct gm_bitmap demand = bits_and(&e->faulted, &b->mapped), want;
+	struct gm_bitmap demand = bits_and(&e->faulted, &b->mapped), ahead = { 0 };
 	u32 faulted;
 
 	uvm_arrive(u, b, g->device);
 	bits_clear(&demand, &s->resident);
-	if (!bits_any(&demand)) { /* somebody else brought it, perhaps just now */
+	faulted = bits_count(&demand);
+	if (!faulted) { /* somebody else brought it, perhaps just now */
 		u->stats.already_there++;
 		g->copied = gs_max(g->copied, s->in);
 		return t;
 	}
-	faulted = bits_count(&demand);
-	want = demand;
 	if (may_prefetch(g, b, faulted)) {
-		struct gm_bitmap more = tree(g, b, &demand);
-
-		bits_set(&want, &more);
-		u->stats.tree_pages += bits_count(&more);
+		ahead = tree(g, b, &demand);
+		u->stats.tree_pages += bits_count(&ahead);
 	}
 	u->mm.stats.faults += faulted;
-	t = uvm_make_resident(u, b, g->device, &want, &demand, t);
+	t = uvm_make_resident(u, b, g->device, &demand, &ahead, t);
 	g->copied = gs_max(g->copied, s->in);
 	if (u->p->replay_policy == UVM_REPLAY_BLOCK) {
 		t += u->p->push;
@@ -208,21 +212,23 @@ static void settle(struct uvm_gpu *g, struct uvm_record *rec)
 	struct uvm_block *b = rec->block;
 	struct gm_bitmap there, absent;
 	struct uvm_wake *w;
+	u32 left;
 
 	uvm_arrive(g->u, b, g->device);
 	there = uvm_visible(&b->side[g->device]);
 	absent = bits_and(&rec->pending, &b->mapped); /* what was freed does not come */
 	bits_clear(&absent, &there);
-	there = bits_andnot(&rec->pending, &absent);
-	if (bits_any(&there)) {
+	left = bits_count(&absent);
+	if (left < rec->npending) {
 		GS_PUSH_ROOM(g->wake, g->nwake, g->cap_wake);
 		w = &g->wake[g->nwake++];
 		w->wait = rec->wait;
-		w->units = bits_count(&there);
+		w->units = rec->npending - left;
 		stamp(g, rec, w->end);
 		rec->pending = absent;
+		rec->npending = left;
 	}
-	if (bits_any(&absent))
+	if (left)
 		return;
 	list_del(&rec->link);
 	uvm_pool_put(&g->u->records, rec);

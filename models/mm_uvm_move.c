@@ -13,7 +13,8 @@
 struct move {
 	struct mm_uvm *u;
 	struct uvm_block *block;
-	const struct gm_bitmap *demand;
+	const struct gm_bitmap *ahead;
+	u32 nahead;
 	u16 device;
 	gs_time t;    /* the CPU is here */
 	gs_time room; /* the chunk may be written */
@@ -21,13 +22,17 @@ struct move {
 	bool from_host;
 };
 
-static void count_h2d(struct move *mv, const struct gm_bitmap *pages)
+static void count_h2d(struct move *mv, const struct gm_bitmap *pages, u32 n)
 {
-	struct gm_bitmap demand = bits_and(pages, mv->demand);
-	u64 waited_for = bits_count(&demand) * UVM_PAGE;
+	u32 nahead = 0;
 
-	mv->u->mm.stats.h2d_demand_bytes += waited_for;
-	mv->u->mm.stats.h2d_prefetch_bytes += bits_count(pages) * UVM_PAGE - waited_for;
+	if (mv->nahead) {
+		struct gm_bitmap ahead = bits_and(pages, mv->ahead);
+
+		nahead = bits_count(&ahead);
+	}
+	mv->u->mm.stats.h2d_demand_bytes += (n - nahead) * UVM_PAGE;
+	mv->u->mm.stats.h2d_prefetch_bytes += nahead * UVM_PAGE;
 }
 
 /* Extra for @work of the CPU: a thread that has slept begins at a low clock. */
@@ -46,6 +51,7 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages)
 	struct mm_uvm *u = mv->u;
 	struct uvm_block *b = mv->block;
 	struct gm_bitmap mapped = bits_and(pages, &b->cpu);
+	u32 n = bits_count(pages), runs = bits_runs(pages);
 	gs_time arrived;
 
 	mv->from_host = true;
@@ -55,13 +61,13 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages)
 		mv->t += u->p->unmap + bits_count(&mapped) * u->p->unmap_page;
 		u->stats.cpu_unmaps++;
 	}
-	mv->t += uvm_host_ready(u, b, mv->device) + bits_runs(pages) * u->p->push;
-	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, pages,
+	mv->t += uvm_host_ready(u, b, mv->device) + runs * u->p->push;
+	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, n, runs,
 				gs_max(gs_max(mv->t, mv->room), b->host_ready));
 	mv->end = gs_max(mv->end, arrived);
 	bits_clear(&b->host, pages);
 	bits_clear(&b->cpu, pages);
-	count_h2d(mv, pages);
+	count_h2d(mv, pages, n);
 }
 
 /* Both ports carry the copy: out of one device, into the other. */
@@ -88,16 +94,18 @@ static void from_peers(struct move *mv, struct gm_bitmap *want)
 	for (u16 d = 0; d < mv->u->ndevices; d++) {
 		struct uvm_side *s = &mv->block->side[d];
 		struct gm_bitmap here = bits_and(want, &s->resident), live;
+		u32 n, dead;
 
 		if (d == mv->device || !bits_any(&here))
 			continue;
 		live = bits_andnot(&here, &s->dead);
 		if (bits_any(&live))
 			from_peer(mv, d, &live);
-		mv->u->content_pages -= bits_count(&here) - bits_count(&live);
-		mv->u->mm.stats.discarded_bytes +=
-			(bits_count(&here) - bits_count(&live)) * UVM_PAGE;
-		uvm_leave(mv->u, mv->block, d, &here);
+		n = bits_count(&here);
+		dead = n - bits_count(&live);
+		mv->u->content_pages -= dead;
+		mv->u->mm.stats.discarded_bytes += dead * UVM_PAGE;
+		uvm_leave(mv->u, mv->block, d, &here, n);
 		uvm_sort_chunk(mv->u, mv->block, d);
 		bits_clear(want, &live); /* the dead ones are nowhere now */
 	}
@@ -107,14 +115,15 @@ static void from_peers(struct move *mv, struct gm_bitmap *want)
 static void from_nowhere(struct move *mv, const struct gm_bitmap *pages)
 {
 	struct mm_uvm *u = mv->u;
-	u64 bytes = bits_count(pages) * UVM_PAGE;
+	u32 n = bits_count(pages);
+	u64 bytes = n * UVM_PAGE;
 
 	mv->t += bits_runs(pages) * u->p->push;
 	mv->end = gs_max(mv->end,
 			 gs_max(mv->t, mv->room) +
 				 gs_muldiv_up(bytes, GS_S, u->mm.machine->host.device_zero_bps));
 	u->mm.stats.zeroed_bytes += bytes;
-	u->content_pages += bits_count(pages);
+	u->content_pages += n;
 }
 
 static void gather(struct move *mv, const struct gm_bitmap *want)
@@ -132,30 +141,33 @@ static void gather(struct move *mv, const struct gm_bitmap *want)
 }
 
 gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
-			  const struct gm_bitmap *want, const struct gm_bitmap *demand, gs_time t)
+			  const struct gm_bitmap *demand, const struct gm_bitmap *ahead, gs_time t)
 {
 	struct uvm_side *s = &b->side[device];
-	struct gm_bitmap ahead = bits_andnot(want, demand);
-	struct move mv = { u, b, demand, device, t + u->p->block, 0, 0, false };
+	u32 faulted = bits_count(demand), nahead = bits_count(ahead);
+	struct move mv = { u, b, ahead, nahead, device, t + u->p->block, 0, 0, false };
+	struct gm_bitmap want = *demand;
+
+	bits_set(&want, ahead);
 
 	if (s->list == UVM_NO_CHUNK)
 		mv.t = uvm_take_chunk(u, b, device, mv.t, &mv.room);
 	else
 		mv.room = s->out; /* pages that left it may still be read */
-	gather(&mv, want);
+	gather(&mv, &want);
 	mv.t += u->p->pte;
 	if (mv.from_host)
 		mv.t += cold(u, &u->gpus[device], mv.t - t, mv.t);
 	s->served = mv.t;
 	s->room = mv.room;
 	s->in = gs_max(s->in, gs_max(mv.end, mv.t));
-	uvm_enter(u, b, device, want);
-	bits_set(&s->brought, &ahead);
+	uvm_enter(u, b, device, &want, faulted + nahead);
+	bits_set(&s->brought, ahead);
 	/* a batch looks itself when it ends; nobody looks after a prefetch */
-	uvm_take_off(u, b, device, want, !bits_any(demand));
+	uvm_take_off(u, b, device, &want, !faulted);
 	uvm_relist(u, b, device, UVM_USED);
 	uvm_resettle(u, b, device);
-	u->mm.stats.prefetched_bytes += bits_count(&ahead) * UVM_PAGE;
+	u->mm.stats.prefetched_bytes += nahead * UVM_PAGE;
 	u->stats.services++;
 	return mv.t;
 }
