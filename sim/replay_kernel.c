@@ -51,6 +51,14 @@ static u64 ask_until(const struct replay *r, const struct kernel_run *run, const
 	return gs_min((end + r->unit - 1) / r->unit * r->unit - o->va, o->bytes);
 }
 
+/* All bits of the result depend on all of @z (the finalizer of SplitMix64). */
+static u64 mix(u64 z)
+{
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return z ^ z >> 31;
+}
+
 /* A permutation of [0, n) from four Feistel rounds over its even bit length. */
 static u64 permute(u64 x, u64 n, u64 key)
 {
@@ -62,8 +70,8 @@ static u64 permute(u64 x, u64 n, u64 key)
 		u64 left = x >> half, right = x & ((1ULL << half) - 1);
 
 		for (u32 i = 0; i < 4; i++) {
-			u64 f = (right + key + i) * 0x9e3779b97f4a7c15ULL;
-			u64 next = left ^ (f >> 29 & ((1ULL << half) - 1));
+			u64 f = mix(key + ((u64)i << 40) + right);
+			u64 next = left ^ (f & ((1ULL << half) - 1));
 
 			left = right;
 			right = next;

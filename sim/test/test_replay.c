@@ -159,7 +159,7 @@ static void random_order_visits_each_unit_once(void **state)
 	const struct gs_op ops[] = { OP_ALLOC(0, BASE, 1000 * U), OP_KERNEL(D, t) };
 	bool seen[1000] = { false };
 	struct gs_result r = run(ops, 2, 1, 1);
-	u32 in_order = 0;
+	u32 in_order = 0, above[8] = { 0 };
 
 	(void)state;
 	assert_int_equal(fake.norder, 1000);
@@ -167,8 +167,14 @@ static void random_order_visits_each_unit_once(void **state)
 		assert_false(seen[fake.order[i]]);
 		seen[fake.order[i]] = true;
 		in_order += i && fake.order[i] == fake.order[i - 1] + 1;
+		/* of neighbours 1, 2, 4 ... apart each is first as often as not */
+		for (u32 k = 0; k < 8; k++)
+			above[k] +=
+				fake.order[i] + (1 << k) < 1000 && !seen[fake.order[i] + (1 << k)];
 	}
 	assert_true(in_order < 20);
+	for (u32 k = 0; k < 8; k++)
+		assert_in_range(above[k], (1000 - (1 << k)) / 2 - 50, (1000 - (1 << k)) / 2 + 50);
 	gs_result_free(&r);
 }
 
