@@ -7,10 +7,12 @@
  */
 #include "kernel-core/gm_core.h"
 #include "sim/main.h"
+#include "traces/trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SETUP struct setup
 static const struct gm_param share_rows[] = {
@@ -99,6 +101,21 @@ static int choose_manager(struct setup *s)
 	return err;
 }
 
+/* Beside the configuration, for what a case of its sweep names; NULL: not there. */
+static char *trace_beside(const struct setup *s, const char *name)
+{
+	const char *slash = strrchr(s->path, '/');
+	char *path;
+
+	if (!slash || !access(name, F_OK))
+		return NULL;
+	path = gs_asprintf("%.*s/%s", (int)(slash - s->path), s->path, name);
+	if (!access(path, F_OK))
+		return path;
+	free(path);
+	return NULL;
+}
+
 int setup_trace(struct setup *s)
 {
 	const char *name = s->workload.trace, *dir;
@@ -107,16 +124,20 @@ int setup_trace(struct setup *s)
 		return gs_config_error(s->cfg, "workload.trace",
 				       "no trace to replay; name one here or with --trace FILE");
 	dir = gs_config_dir(s->cfg, "workload.trace");
-	if (*name == '/' || !dir || !*dir || !strcmp(dir, "."))
+	if (*name == '/' || !strncmp(name, GEN_SCHEME, strlen(GEN_SCHEME)))
 		s->trace = gs_strdup(name);
-	else
+	else if (dir && *dir && strcmp(dir, "."))
 		s->trace = gs_asprintf("%s/%s", dir, name);
+	else
+		s->trace = trace_beside(s, name);
+	if (!s->trace)
+		s->trace = gs_strdup(name);
 	return 0;
 }
 
 int setup_load(struct setup *s, const char *path, char *const *sets, size_t nsets)
 {
-	static const char *const others[] = { "sweep", "a100", NULL };
+	static const char *const others[] = { "sweep", "a100", "points", NULL };
 	int err;
 
 	memset(s, 0, sizeof(*s));

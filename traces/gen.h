@@ -348,5 +348,7 @@ extern const struct gen_family gen_transformer, gen_cnn, gen_dlrm;
 /* Generate into @out (NULL: without a name).  0 or -errno (said); *w is finished by the caller. */
 int gen_job(const struct gen_options *o, const struct gen_model *m, const char *out,
 	    struct tr_writer **w, u64 *nparams);
+/* A job from "gen:NAME OPTIONS", as a source.  0 or -errno (said). */
+int gen_open(const char *spec, struct gs_source **out);
 
 #endif

@@ -54,6 +54,8 @@ static void print_help(void)
 	      "\\\n"
 	      "      --parallel tp --checkpoint block -o llama.gmt\n"
 	      "  gmemsim run configs/exp/single.yaml --trace llama.gmt --set device.count=8\n"
+	      "Without a file, where a trace is named (so that a sweep can go over it):\n"
+	      "  gmemsim run configs/exp/single.yaml --trace \"gen:gpt2 --batch 8\"\n"
 	      "A recommender whose tables the host reads, and a chat that grows its cache:\n"
 	      "  gmemsim trace gen --model dlrm --batch 2048 --lookup host -o dlrm.gmt\n"
 	      "  gmemsim trace gen --model llama-7b --dtype f16 --phase decode --seq 2048 \\\n"
@@ -120,6 +122,59 @@ static int parse(int argc, char **argv, struct request *r, bool *done)
 		code = tr_cmd_usage("gen", "no --model");
 	return code;
 }
+
+/* ---- as a source ---- */
+
+enum { MAX_WORDS = 64 };
+
+/* The words of @text, cut in place; how many. */
+static int cut_words(char *text, char *words[MAX_WORDS])
+{
+	int n = 0;
+
+	for (char *w = strtok(text, " "); w && n < MAX_WORDS - 1; w = strtok(NULL, " "))
+		words[n++] = w;
+	words[n] = NULL;
+	return n;
+}
+
+static int make_source(const struct request *r, const char *spec, struct gs_source **out)
+{
+	struct gs_config *cfg = NULL;
+	struct gen_model m = { 0 };
+	struct tr_writer *w;
+	u64 nparams;
+	int err = gen_model_load(r->model, NULL, &cfg, &m);
+
+	if (!err)
+		err = gen_job(&r->o, &m, NULL, &w, &nparams);
+	if (!err)
+		err = tr_writer_source(w, spec, out);
+	gs_config_free(cfg);
+	return err;
+}
+
+int gen_open(const char *spec, struct gs_source **out)
+{
+	char *text = gs_asprintf("gen --model %s", spec + strlen(GEN_SCHEME));
+	char *words[MAX_WORDS];
+	struct request r = { 0 };
+	bool help = false;
+	int n = cut_words(text, words), err;
+
+	optind = 0;
+	err = parse(n, words, &r, &help) ? -EINVAL : 0;
+	if (!err && (help || r.out || r.config)) {
+		gs_err("%s: a name and options of the network are due, no files", spec);
+		err = -EINVAL;
+	}
+	if (!err)
+		err = make_source(&r, spec, out);
+	free(text);
+	return err;
+}
+
+/* ---- as a file ---- */
 
 static void print_result(const char *out, const struct gs_job *job, u64 nparams)
 {

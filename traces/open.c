@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "traces/gen.h"
 #include "traces/gmt.h"
 #include "traces/import.h"
 
@@ -53,8 +54,11 @@ int tr_open_raw(const char *path, struct gs_source **out)
 	char magic[8];
 	struct stat st;
 	ssize_t len;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd;
 
+	if (!strncmp(path, GEN_SCHEME, strlen(GEN_SCHEME)))
+		return gen_open(path, out);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st)) {
 		int ret = -errno;
 

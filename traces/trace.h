@@ -12,10 +12,12 @@
 #include "sim/op.h"
 
 /*
- * Open @path; the reader is chosen by the first bytes.  0, or -errno (said).
+ * Open @path; the reader is chosen by the first bytes.  "gen:NAME --batch 4" is no
+ * file but what `trace gen --model NAME --batch 4` would write.  0, or -errno (said).
  * The source is closed by gs_source_close().
  */
 int tr_open(const char *path, struct gs_source **out);
+#define GEN_SCHEME "gen:"
 /* The same, its operations not checked: to look at what a file says of itself. */
 int tr_open_raw(const char *path, struct gs_source **out);
 

@@ -112,6 +112,10 @@ run 'a unit larger than HBM' 2 'unit' --set manager.type=gmem --set manager.unit
 run 'no trace' 2 'workload.trace' --set workload.trace=
 
 # ---- traces -----------------------------------------------------------------------
+run 'a generated job needs no file' 0 . --trace "gen:gpt2 --batch 1 --seq 8" --set workload.timing=roofline
+run 'a generated job of no known network' 2 'configs/model/gpt9.yaml' --trace gen:gpt9
+run 'a generated job with a wrong option' 2 'unknown option --bathc' --trace "gen:gpt2 --bathc 1"
+run 'a generated job is no file' 2 'no files' --trace "gen:gpt2 -o x"
 run 'a missing trace' 2 'nowhere.gmt' --trace "$tmp/nowhere.gmt"
 "$sim" trace import jsonl "$sample" -o "$tmp/tiny.gmt" >"$tmp/stdout" 2>"$tmp/err" </dev/null ||
 	verdict 'import makes a .gmt' "exit $?"
