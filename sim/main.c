@@ -73,12 +73,29 @@ static const char calibrate_more[] =
 	"and under a100.calibrate folders of the G10 artifact, below $GMEMSIM_DATA/g10.\n";
 
 static const char validate_more[] =
-	"  --fitted         the kernels that were fitted (a100.calibrate), not a100.validate\n"
+	"  --fitted         a100: the kernels that were fitted (a100.calibrate), not "
+	"a100.validate\n"
+	"  -o FILE.csv      the table as a file besides\n"
 	"\n"
-	"  gmemsim validate a100      kernels that fault on an A100, predicted by the uvm model\n"
+	"  gmemsim validate a100      kernels that fault on an A100, predicted by the uvm model:\n"
+	"                             errors by network and class, the worst with an explanation\n"
+	"  gmemsim validate points    figures that others published, each beside a run of ours\n"
 	"\n"
-	"Prints errors by network and class of operators, and the worst with an explanation.\n"
-	"Folders of the G10 artifact are below $GMEMSIM_DATA/g10.\n";
+	"Folders of the G10 artifact are below $GMEMSIM_DATA/g10.  An experiment of `points` is a\n"
+	"configuration, mostly with a sweep, and a section that says what its runs are to show:\n"
+	"\n"
+	"  points:\n"
+	"    hmm-fault:\n"
+	"      what: a 2 MiB fault of HMM\n"
+	"      source: who published it\n"
+	"      published: 966 us\n"
+	"      value: stall_ps            # a column of sweep.csv, or uvm.batches of summary.json\n"
+	"      at: 4 KiB                  # a case of each axis; * for the range over all of them\n"
+	"      why: what is assumed\n"
+	"\n"
+	"over, over_at: divide by that counter, or by the same of another run; per: by a number;\n"
+	"saved: 1 less that; within, or low and high: what is accepted; open: why it is off.\n"
+	"Exit status 1: a figure is off and nothing says why.\n";
 
 static const char trace_more[] = "  gmemsim trace help tells more.\n";
 
@@ -100,8 +117,8 @@ static const struct command commands[] = {
 	{ "migrate", NULL, NULL, NULL, NULL },
 	{ "calibrate", "[CONFIG.yaml] [-o PRESET.yaml]",
 	  "fit times of the uvm model to kernels timed on an A100", cmd_calibrate, calibrate_more },
-	{ "validate", "a100 [CONFIG.yaml] [--fitted]", "compare models with what was measured",
-	  cmd_validate, validate_more },
+	{ "validate", "a100 [CONFIG.yaml] [--fitted] | points [CONFIG.yaml]... [-o FILE.csv]",
+	  "compare models with what was measured or published", cmd_validate, validate_more },
 };
 
 static const struct command *find(const char *name)

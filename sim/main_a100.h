@@ -100,4 +100,9 @@ double a100_fault_ms(struct setup *s, const struct a100_kernel *k, enum a100_cas
 /* Fill in predicted_ms of all. */
 void a100_predict(struct setup *s, struct a100_data *d);
 
+/* ---- main_a100_report.c ---- */
+
+/* `gmemsim validate a100`: the networks under a100.validate, or a100.calibrate if @fitted. */
+int validate_a100(const char *config, bool fitted);
+
 #endif
