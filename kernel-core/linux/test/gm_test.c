@@ -309,10 +309,11 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(int argc, char **argv);
 	} tests[] = {
-		{ "turns", test_turns }, { "ioctl", test_ioctl },     { "maps", test_maps },
-		{ "huge", test_huge },	 { "fail", test_fail },	      { "kill", test_kill },
-		{ "oom", test_oom },	 { "signals", test_signals }, { "ops", test_ops },
-		{ "cost", test_cost },	 { "fuzz", test_fuzz },	      { "leave", leave_guest },
+		{ "turns", test_turns }, { "ioctl", test_ioctl },	  { "maps", test_maps },
+		{ "huge", test_huge },	 { "fail", test_fail },		  { "kill", test_kill },
+		{ "oom", test_oom },	 { "signals", test_signals },	  { "ops", test_ops },
+		{ "cost", test_cost },	 { "fuzz", test_fuzz },		  { "leave", leave_guest },
+		{ "other", test_other }, { "inherited", test_inherited },
 	};
 	double start = seconds();
 	u32 i;
@@ -322,7 +323,7 @@ int main(int argc, char **argv)
 			continue;
 		setvbuf(stdout, NULL, _IOLBF, 0);
 		catch_signals();
-		if (strcmp(argv[1], "leave"))
+		if (strcmp(argv[1], "leave") && strcmp(argv[1], "inherited"))
 			open_dev();
 		tests[i].run(argc - 2, argv + 2);
 		printf("%s: ok, %.1f s\n", argv[1], seconds() - start);

@@ -69,5 +69,7 @@ void test_oom(int argc, char **argv);
 void test_ops(int argc, char **argv);
 void test_cost(int argc, char **argv);
 void test_fuzz(int argc, char **argv);
+void test_other(int argc, char **argv);
+void test_inherited(int argc, char **argv);
 
 #endif

@@ -129,46 +129,75 @@ static void victim(void)
 		}
 }
 
-/* So many moves more have begun, or it takes too long. */
-static void await_moves(u64 n)
+/* Is a unit of @pid's on its way? */
+static bool in_flight(pid_t pid)
 {
-	u64 until = stat_of("moves") + n;
-	double start = seconds();
+	FILE *f = fopen(DEBUG "units", "r");
+	char line[512];
+	bool his = false, moves = false;
+	int owner;
 
-	while (stat_of("moves") < until && seconds() < start + 2)
-		sched_yield();
+	if (!f)
+		die("units cannot be read");
+	while (!moves && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "space %*u pid %d", &owner) == 1)
+			his = owner == pid;
+		else
+			moves = his && strpbrk(line, "<>=");
+	}
+	fclose(f);
+	return moves;
 }
 
-/* kill N: two processes at a time, each killed after a random number of moves */
+static pid_t begin_victim(void)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		signal(SIGBUS, SIG_DFL);
+		victim();
+	}
+	return pid;
+}
+
+/*
+ * kill N: of two processes at a time one is killed and replaced, until N have been
+ * killed while a unit of theirs was on its way
+ */
 void test_kill(int argc, char **argv)
 {
-	u32 n = argc > 0 ? (u32)atoi(argv[0]) : 50, i, k;
-	u64 state = 7, moves = stat_of("moves"), busy = 0;
+	u32 n = argc > 0 ? (u32)atoi(argv[0]) : 50, killed = 0, others = 0;
+	u64 state = 7, moves = stat_of("moves");
 	pid_t pid[2];
 
 	close(dev);
 	dev = -1;
-	for (i = 0; i < n; i += 2) {
-		for (k = 0; k < 2; k++) {
-			pid[k] = fork();
-			if (!pid[k]) {
-				signal(SIGBUS, SIG_DFL);
-				victim();
-			}
-		}
-		await_moves(1 + next_random(&state) % 40);
-		kill(pid[0], SIGKILL);
-		await_moves(next_random(&state) % 20);
-		kill(pid[1], SIGKILL);
-		busy += live_of("ops") != 0;
-		for (k = 0; k < 2; k++)
-			waitpid(pid[k], NULL, 0);
-		if (i % 16 == 0)
+	pid[0] = begin_victim();
+	pid[1] = begin_victim();
+	while (killed < n) {
+		pid_t *who = &pid[(killed + others) % 2];
+		double end = seconds() + 2;
+		bool moving;
+
+		usleep((useconds_t)(next_random(&state) % 20000));
+		while (!(moving = in_flight(*who)) && seconds() < end)
+			sched_yield();
+		kill(*who, SIGKILL);
+		waitpid(*who, NULL, 0);
+		*who = begin_victim();
+		killed += moving;
+		others += !moving;
+		expect(others < 20 + n / 4);
+		if (killed % 16 == 0)
 			check_core();
 	}
+	for (n = 0; n < 2; n++) {
+		kill(pid[n], SIGKILL);
+		waitpid(pid[n], NULL, 0);
+	}
 	check_gone();
-	printf("kill: %u processes, %llu moves, %llu times in mid-migration\n", n,
-	       (unsigned long long)(stat_of("moves") - moves), (unsigned long long)busy);
+	printf("kill: %u processes in mid-migration, %u otherwise, %llu moves\n", killed,
+	       others + 2, (unsigned long long)(stat_of("moves") - moves));
 }
 
 /* ---- signals ---------------------------------------------------------- */

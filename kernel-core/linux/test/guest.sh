@@ -70,6 +70,9 @@ plan_maps() {
 	t ioctl
 	t maps
 	unload
+	load hbm=4194304 devices=2
+	t other
+	unload
 }
 plan_cost() {
 	cpus 1
