@@ -121,7 +121,7 @@ lint-gcc lint-clang:
 	@$(MAKE) --no-print-directory SAN= CC=$(@:lint-%=%) programs
 lint-scripts:
 	@for f in scripts/*.sh */test/*.sh .ci/run; do bash -n "$$f" || exit 1; done
-	@PYTHONPYCACHEPREFIX=build/pycache python3 -m py_compile $(wildcard scripts/*.py */test/*.py traces/sample/*.py)
+	@PYTHONPYCACHEPREFIX=build/pycache python3 -m py_compile $(wildcard scripts/*.py scripts/*/*.py */test/*.py traces/sample/*.py)
 
 golden: lint-gcc ## small runs against results/golden, byte for byte
 	@scripts/golden.sh check build/gmemsim

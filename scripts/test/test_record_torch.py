@@ -274,7 +274,8 @@ class Trace(unittest.TestCase):
     def test_phases(self):
         it = last_iteration(self.mlp)
         for events in (self.mlp, self.conv, self.functional):   # the last clips its gradients
-            order = [k["phase"] for k in last_iteration(events) if k["ev"] == "kernel"]
+            order = [k["phase"] for k in last_iteration(events)
+                     if k["ev"] == "kernel" and k["name"] != "host.time"]
             runs = [p for i, p in enumerate(order) if i == 0 or order[i - 1] != p]
             self.assertEqual(runs[-3:], ["forward", "backward", "optimizer"])
             self.assertIn(runs[:-3], ([], ["optimizer"]))       # zero_grad
@@ -370,17 +371,10 @@ class Recording(unittest.TestCase):
         self.assertEqual(events[-1]["iterations"], 2)
         self.assertIn(events[-2]["ev"], ("kernel", "free"))
 
-    def test_script_without_a_step_leaves_no_file(self):
-        self.assertIn("no iteration was recorded", record(MLP, args=["0"], status=1))
-
     def test_script_that_fails_shows_why(self):
         script = MLP + "\nraise ValueError('after training')"
         events = record(script, "--iterations", "5", args=["3"], status=1)
         self.assertEqual(events[-1]["iterations"], 2)
-
-    def test_time_limit_ends_with_an_iteration(self):
-        events = record(MLP, "--iterations", "5", "--max-seconds", "0.000001", args=["9"])
-        self.assertEqual(events[-1]["iterations"], 1)
 
     def test_marks_of_the_script_rule(self):
         events = record(MARKED, "--iterations", "2")

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recorder behind scripts/record_torch.py, one job a file:
+
+  cli.py       the command: options, limits, what is printed
+  run.py       runs the user's script as python would
+  hooks.py     lets the loop see optimizers, backward passes and modules
+  loop.py      phases, iterations, limits
+  recorder.py  the dispatch mode: one event for each operator
+  storages.py  which tensors live, what they are called, of what kind they are
+  ops.py       what an operator reads and writes, from its schema
+  flops.py     how many floating-point operations it does
+  spans.py     which bytes of a storage it covers
+  clock.py     how long it took: CUDA events, or the host's clock less the recorder
+  emit.py      events to rows of a trace
+  out.py       rows to a file, .gmt or JSON lines
+
+Only cli.py and out.py may be imported where there is no PyTorch.
+"""

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where in its loop the script is: phases, iterations, limits.
+
+   setup | data  forward  backward  optimizer | data  forward ...
+         ^ first sign of training             ^ step() returned: an iteration has ended
+
+An iteration ends when step() of the optimizer that stepped first returns. With per=forward
+(inference) one begins with each call of an outermost module, and where the script says
+mark_iteration() it begins there; the last one then ends with the script.
+"""
+import time
+from contextlib import contextmanager
+
+active = None                                       # the Loop of the script that runs
+
+
+class Stop(BaseException):
+    """Unwinds the script once enough is recorded. Not an Exception, so no script eats it."""
+
+
+class Loop:
+    """@sink is told: start(), mark(n), whole(n), restart(), stop()."""
+
+    def __init__(self, sink, iterations=3, skip=1, per="step", max_seconds=None, go_on=False):
+        self.sink, self.want, self.skip, self.per, self.go_on = sink, iterations, skip, per, go_on
+        self.deadline = time.monotonic() + max_seconds if max_seconds else None
+        self.max_seconds = max_seconds
+        self.base, self.nested = "setup", []        # phase, and those entered inside it
+        self.manual = per == "forward"              # iterations are marked at their begin
+        self.inside = False                         # such a one has begun
+        self.recording, self.done, self.why = False, False, None
+        self.ended, self.whole = 0, 0
+        self.seconds = []                           # of each whole iteration, recorder and all
+
+    @property
+    def phase(self):
+        return self.nested[-1] if self.nested else self.base
+
+    @contextmanager
+    def inside_phase(self, name):
+        self.nested.append(name)
+        try:
+            yield
+        finally:
+            self.nested.pop()
+
+    # What the hooks tell
+
+    def training_begins(self):
+        """A gradient is cleared or a module is called."""
+        if self.base == "setup":
+            self.base = "data"
+            if not self.manual and self.skip == 0:
+                self._begin()
+
+    def stepped(self):
+        if self.per == "step" and not self.manual:
+            self.training_begins()
+            self._boundary()
+
+    def called(self):
+        """An outermost module."""
+        self.training_begins()
+        if self.per == "forward":
+            self.iteration_begins()
+
+    def iteration_begins(self):
+        if not self.manual:                         # what the hooks took for iterations was not
+            self.manual, self.ended, self.whole, self.seconds = True, 0, 0, []
+            if self.recording:
+                self.recording = False
+                self.sink.restart()
+        if self.base == "setup":
+            self.base = "data"
+        if self.inside:
+            self._boundary()
+        else:
+            self.inside = True
+            if self.skip == 0:
+                self._begin()
+
+    # Iterations
+
+    def _begin(self):
+        if not self.done:
+            self.recording = True
+            self.sink.start()
+            self._mark()
+
+    def _mark(self):
+        self.sink.mark(self.whole)
+        self.began = time.monotonic()
+
+    def _boundary(self):
+        """An iteration has ended."""
+        self.ended += 1
+        self.base = "data"
+        if self.done:
+            self.stop(self.why)                     # a script may have caught the first Stop
+        elif self.recording:
+            self._end()
+            if self.recording and self.want and self.whole >= self.want:
+                self.stop(f"{self.want} iterations are recorded")
+            if self.recording:
+                self._mark()
+        elif self.ended >= self.skip:
+            self._begin()
+
+    def _end(self):
+        self.seconds.append(time.monotonic() - self.began)
+        self.whole += 1
+        self.sink.whole(self.whole - 1)
+
+    def check_time(self):
+        if self.deadline and not self.done and time.monotonic() > self.deadline:
+            self.stop(f"--max-seconds {self.max_seconds:g} have passed")
+
+    def stop(self, why):
+        """Nothing more is recorded; the iteration that runs is dropped."""
+        self.recording, self.done, self.why = False, True, why
+        if not self.go_on:
+            raise Stop
+        self.sink.stop()
+
+    def close(self, ended_well):
+        """The script is over. One that marks where its iterations begin has ended its last."""
+        if self.recording and self.manual and ended_well:
+            self._end()
+        self.recording = False

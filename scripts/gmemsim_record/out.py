@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rows to a file, by its name: .gmt, .jsonl or .jsonl.zst. The file appears whole or not
+at all; until then it is called FILE.part."""
+import importlib.util
+import json
+import os
+
+FORMATS = (".gmt", ".jsonl.zst", ".jsonl")
+
+
+def format_of(path):
+    return next((f for f in FORMATS if path.endswith(f)), None)
+
+
+def missing_module(path):
+    """What is not installed and is needed for @path."""
+    if path.endswith((".gmt", ".zst")) and importlib.util.find_spec("zstandard") is None:
+        return "zstandard"
+    return None
+
+
+def open_out(path, meta):
+    return (Gmt if path.endswith(".gmt") else Jsonl)(path, meta)
+
+
+def discard(f, path):
+    try:
+        f.close()
+    except OSError:                                 # what was not written yet cannot be either
+        pass
+    os.unlink(path)
+
+
+class Gmt:
+    """By way of the reader and writer that belongs to the format, traces/gmt.py."""
+
+    def __init__(self, path, meta):
+        here = os.path.dirname(os.path.abspath(__file__))
+        spec = importlib.util.spec_from_file_location(
+            "gmemsim_record.gmt", os.path.join(here, "..", "..", "traces", "gmt.py"))
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        self.path, self.file = path, module.Writer(path, meta, level=19)
+        self.put = self.file.put
+
+    def size(self):
+        """At most this: what is not compressed yet counts in full."""
+        return self.file.f.tell() + sum(map(len, self.file.out.values()))
+
+    def close(self):
+        self.file.close()
+
+    def drop(self):
+        discard(self.file.f, self.file.temporary)
+
+
+class Jsonl:
+    def __init__(self, path, meta):
+        self.path, self.part = path, path + ".part"
+        self.raw = self.out = open(self.part, "wb")
+        if path.endswith(".zst"):
+            import zstandard
+            self.out = zstandard.ZstdCompressor(level=19).stream_writer(self.raw, closefd=False)
+        self.encode = json.JSONEncoder(separators=(",", ":")).encode
+        self.kernels = self.iterations = 0
+        self._line({"ev": "meta", "format": "gmemsim-jsonl", "version": 1, **meta})
+
+    def _line(self, row):
+        self.out.write(self.encode(row).encode() + b"\n")
+
+    def put(self, row):
+        self.kernels += row["ev"] == "kernel"
+        self.iterations += row["ev"] == "mark"
+        self._line(row)
+
+    def size(self):
+        self.out.flush()
+        return self.raw.tell()
+
+    def close(self):
+        self._line({"ev": "end", "kernels": self.kernels, "iterations": self.iterations})
+        self.out.close()
+        self.raw.close()
+        os.replace(self.part, self.path)
+
+    def drop(self):
+        discard(self.raw, self.part)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The dispatch mode: what each operator did becomes an event of the iteration that runs.
+
+Events wait until their iteration has ended, because kinds and names are often known only
+then; so memory is bounded by one iteration. An iteration that breaks off is dropped.
+
+On a CPU the time between operators (Python, the search for the kernel) is an event of its
+own, so that the durations of an iteration add up to what the clock showed, less the
+recorder's share.
+"""
+import time
+
+import torch
+from torch.utils import _python_dispatch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from .clock import Timer, now
+from .flops import count_flops, tensors_in
+from .ops import Plan, dtype_of
+from .spans import coarsened, merged, span_of
+from .storages import Storages
+
+ALLOC, FREE, KERNEL, GAP, MARK = range(5)
+BUFFER = 8_000_000          # touches and events that one iteration may hold: about 1 GB
+
+
+class Recorder(TorchDispatchMode):
+    """A sink of the loop; @emit takes the events of a whole iteration and says how large
+    the trace is."""
+
+    def __init__(self, emit, watching, max_bytes=None, gather_spans=4096):
+        super().__init__()
+        self.emit, self.max_bytes, self.gather_spans = emit, max_bytes, gather_spans
+        self.watching = watching
+        self.storages = Storages(lambda s: self.event(ALLOC, s), lambda s: self.event(FREE, s))
+        self.plans, self.events, self.buffered = {}, [], 0
+        self.loop, self.off, self.entered = None, False, False
+        self.mods, self.op = [], ""
+        self.calls, self.inference = 0, False       # of outermost modules; without gradients
+        self.written, self.failed = 0, None         # bytes of the trace; why it broke off
+        self.seen = self.watched = 0                # operators; those in whole iterations
+        self.own = self.all_own = 0                 # ns spent here: this iteration, the whole ones
+        self.gap, self.gap_phase, self.last = 0, None, now()
+        self.seconds, self.odd = [], {}             # odd: operators that could not be taken apart
+
+    def __enter__(self):
+        self.entered = True
+        return super().__enter__()
+
+    def __exit__(self, *about):
+        if self.entered:
+            self.entered = False
+            return super().__exit__(*about)
+        return None
+
+    # What the loop tells
+
+    def start(self):
+        self.storages.look(at_all=True)
+        self.storages.settle()
+        self.events = [(ALLOC, s) for s in self.storages if s.bytes]
+        self.buffered = len(self.events)
+
+    def mark(self, n):
+        self.events.append((MARK, n))
+        self.last, self.gap, self.gap_phase = now(), 0, None
+        self.own, self.seen_before = 0, self.seen
+
+    def whole(self, n):
+        begin = now()
+        self.storages.look(at_all=True)
+        self.storages.settle()
+        self.idle(begin)
+        self.book_gap()
+        seen = self.seen - self.seen_before
+        own = self.own + seen * (self.watching.inside + self.watching.outside)
+        self.seconds.append(self.loop.seconds[-1] - own / 1e9)
+        self.all_own += own
+        self.watched += seen
+        events, self.events, self.buffered = self.events, [], 0
+        try:
+            before, self.written = self.written, self.emit(events)
+        except OSError as e:                        # a full disk is not the script's to catch
+            self.failed = e
+            self.loop.stop(str(e))
+            return
+        if self.max_bytes and self.written + (self.written - before) > self.max_bytes:
+            self.loop.stop(f"another iteration would pass --max-bytes {self.max_bytes}")
+
+    def restart(self):
+        self.events, self.seconds = [], []
+        self.emit(None)
+
+    def stop(self):
+        """Recording is over, the script goes on: get out of its way, if nobody is above."""
+        self.off, self.events = True, []
+        if _python_dispatch._get_current_dispatch_mode() is self:
+            self.__exit__(None, None, None)
+
+    def own_time(self, ns):
+        """The hooks spent this on us."""
+        self.own += ns
+        self.last += ns
+
+    def turn(self):
+        """The loop takes a turn: a good moment to look who of the old has died, and who is
+        here to stay."""
+        if not self.off:
+            begin = now()
+            self.storages.look(at_all=True)
+            self.storages.settle()
+            self.own_time(now() - begin)
+
+    # Events
+
+    def event(self, *e):
+        if self.loop.recording and (e[0] > FREE or e[1].bytes):
+            self.events.append(e)
+            self.buffered += 1
+
+    def idle(self, until):
+        """Time since the last operator that was not ours. May go below 0 for a while: what
+        being watched costs is taken off as a mean."""
+        self.gap += until - self.last
+        self.last = until
+
+    def book_gap(self):
+        ns = max(self.gap, 0)
+        self.gap -= ns
+        self.events.append((GAP, ns, self.gap_phase or "data"))
+
+    def find(self, t):
+        name = f"{self.mods[-1]}/{self.op}" if self.mods else self.op
+        return self.storages.find(t, self.loop.phase, name)
+
+    def module_enters(self, mod):
+        """Returns whether it is an outermost one with weights."""
+        root = not self.mods and next(mod.parameters(), None) is not None
+        if root:
+            self.storages.meet(mod)
+            self.calls += 1
+            self.inference = not torch.is_grad_enabled()
+        self.mods.append(self.storages.paths.get(id(mod), type(mod).__name__))
+        return root
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if self.off or not hasattr(func, "_schema"):
+            return func(*args, **kwargs)
+        begin = now()
+        self.idle(begin)
+        loop, watching = self.loop, self.watching
+        loop.check_time()
+        plan = self.plans.get(func)
+        if plan is None:
+            plan = self.plans[func] = Plan(func)
+        self.storages.look()
+        self.op = plan.op
+        a = plan.positional(args, kwargs)
+        ins = tensors_in(a)
+        held = [self.find(t) for t in ins]
+        if loop.base == "data" and not loop.nested and not plan.view and \
+           any(s is not None and s.kind == "weight" for s in held):
+            loop.base = "forward"                   # a network without modules
+        phase = loop.phase
+        device = device_of(ins, kwargs)
+        timer = Timer(device) if plan.moves and loop.recording else None
+        start = now()
+        out = func(*args, **kwargs)
+        ns = max(now() - start - watching.inside, 0)
+        outs = tensors_in(out)
+        known = {id(s) for s in held}
+        made = [(t, s) for t, s in ((t, self.find(t)) for t in outs) if id(s) not in known]
+        worked = plan.moves and (made or plan.writes or not outs)
+        if worked:
+            self.used(plan, a, held, made, phase)
+        if timer and worked:
+            timer.stop(place(device, made), ns)
+            self.kernel(plan, a, list(zip(ins, held)), made, outs, timer, phase)
+            if phase == "data" or plan.op == "_local_scalar_dense":
+                self.gap += ns                      # the host's own work
+        else:
+            self.gap += ns
+        if not loop.recording:
+            watching.probe()
+        self.seen += 1
+        self.gap -= watching.outside
+        self.last = now()
+        self.own += self.last - begin - ns - watching.inside
+        return out
+
+    def used(self, plan, a, held, made, phase):
+        """Book who took part, for the kinds."""
+        for s in {id(s): s for s in held + [s for _, s in made] if s is not None}.values():
+            s.kernels += phase != "data"
+        for s in held:
+            if s is not None:
+                s.consumed |= phase in ("setup", "data", "forward")
+        if self.inference and self.mods:
+            changed = {id(self.find(t)) for i in plan.writes if i < len(a) for t in tensors_in(a[i])}
+            for s in held:
+                if s is not None and (s.kind is None or s.written is not None or id(s) in changed):
+                    s.used_in_inference(self.calls, id(s) in changed)
+            for _, s in made:
+                if s is not None:
+                    s.written = self.calls
+
+    def kernel(self, plan, a, ins, made, outs, timer, phase):
+        spans, moved, once = {}, 0, set()
+        try:
+            accesses = list(plan.accesses(a, ins, made))
+            flops = count_flops(plan.op, plan.cls, a, outs)
+        except (IndexError, TypeError, AttributeError, ValueError, RuntimeError) as e:
+            # an operator whose arguments have changed since: whole operands, no FLOPs
+            self.odd[plan.name] = f"{type(e).__name__}: {e}"
+            accesses = [(t, s, "r", None) for t, s in ins] + [(t, s, "w", None) for t, s in made]
+            flops = 0
+        for t, s, access, part in accesses:
+            if s is None or not t.numel() or not s.bytes:
+                continue
+            whole = span_of(t)
+            same = (id(s), whole, t.shape, t.stride(), access)
+            if same not in once:
+                once.add(same)
+                n = sum(x[1] for x in part) if part else min(whole[1], t.numel() * t.element_size())
+                moved += n * len(access)
+            spans.setdefault((id(s), access), (s, access, []))[2].extend(part or [whole])
+        touches = []
+        for (sid, access), (s, _, xs) in spans.items():
+            xs = coarsened(merged(xs), self.gather_spans)
+            if access == "r" and (sid, "rw") in spans:  # read again what is updated in place
+                over = merged(spans[sid, "rw"][2])
+                xs = [x for x in xs if not any(o[0] <= x[0] and sum(x) <= sum(o) for o in over)]
+            touches += [(s, off, n, access) for off, n in xs]
+        optimizer = plan.cls == "elementwise" and "optimizer" in self.loop.nested
+        cls = "optimizer" if optimizer else plan.cls
+        dtype = dtype_of(plan.cls, [t for t, _ in ins], outs)
+        if phase != self.gap_phase:                 # always at the same places of an iteration
+            self.book_gap()
+            self.gap_phase = phase
+        self.event(KERNEL, plan.name, cls, timer, flops, moved, dtype, phase, touches)
+        self.buffered += len(touches)
+        if self.buffered > BUFFER:
+            self.loop.stop(f"one iteration passes {BUFFER} touches: an iteration ends with a step "
+                           "of the optimizer; is this script's loop another (--per)?")
+
+
+def device_of(ins, kwargs):
+    """Where an operator runs; None is the host."""
+    asked = kwargs.get("device")
+    for d in [t.device for t in ins] + ([asked] if isinstance(asked, torch.device) else []):
+        if d.type != "cpu":
+            return d
+    return None
+
+
+def place(device, made):
+    """The same with its number: `cuda` alone means the current one."""
+    for d in [t.device for t, _ in made]:
+        if device is None or d.type == device.type:
+            return d
+    return device or torch.device("cpu")
+
+
+class Stopwatch:
+    """A sink that only times the iterations: the script without a recorder."""
+
+    off, failed = True, None
+
+    def __init__(self):
+        self.loop, self.seconds = None, []
+
+    def whole(self, n):
+        self.seconds.append(self.loop.seconds[-1])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *about):
+        pass
+
+    def start(self, *_):
+        pass
+
+    mark = restart = stop = turn = own_time = start

@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The recorder as a command: scripts run as python runs them, limits, endings, files."""
+import glob
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.join(HERE, "..", "..")
+RECORDER = os.path.join(ROOT, "scripts", "record_torch.py")
+GMT = os.path.join(ROOT, "traces", "gmt.py")
+GMEMSIM = os.environ.get("GMEMSIM", os.path.join(ROOT, "build", "gmemsim"))
+
+
+def python_with_torch():
+    for python in (sys.executable, "/usr/bin/python3"):
+        if os.path.exists(python) and not subprocess.run(
+                [python, "-c", "import torch, zstandard"], capture_output=True).returncode:
+            return python
+    print("skipped: no torch")
+    sys.exit(0)
+
+
+PYTHON = python_with_torch()
+
+# Two layers, some iterations; what it does then is the case's own.
+TRAIN = """
+import sys, torch, torch.nn as nn
+torch.manual_seed(1)
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8))
+opt = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+def iteration():
+    opt.zero_grad()
+    model(torch.randn(16, 64)).square().mean().backward()
+    opt.step()
+"""
+
+OPERATORS = """
+import torch
+from torch.optim import SGD
+table = torch.nn.Embedding(1000, 16, sparse=True)
+opt = SGD(table.parameters(), lr=0.1)
+rows = torch.tensor([7, 8, 8, 500])
+x, y, o = torch.ones(8, 4), torch.ones(8, 4), torch.zeros(8, 4)
+for i in range(3):
+    opt.zero_grad(set_to_none=True)
+    loss = table(rows).sum()
+    torch.add(x, y, out=o)
+    x[2:4].mul_(2)
+    torch.neg(o.view(4, 8)[1])
+    loss.backward()
+    opt.step()
+"""
+
+# Keys and values grow by one token a call, as transformers do it.
+CHAT = """
+import torch, torch.nn as nn
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv = nn.Linear(32, 96)
+        self.k = self.v = None
+    def forward(self, x):
+        q, k, v = self.qkv(x).split(32, -1)
+        self.k = k.clone() if self.k is None else torch.cat([self.k, k])
+        self.v = v.clone() if self.v is None else torch.cat([self.v, v])
+        return torch.softmax(q @ self.k.t(), -1) @ self.v
+model, x = Attention(), torch.randn(5, 32)
+with torch.no_grad():
+    for token in range(6):
+        x = model(x)[-1:].tanh()
+"""
+
+CUDA_TIMER = """
+import sys, types, torch
+sys.path.insert(0, sys.argv[1])
+from gmemsim_record.clock import Timer
+made = []
+class Event:
+    def __init__(self, enable_timing):
+        made.append(self)
+    def record(self, stream):
+        self.stream = stream
+    def synchronize(self):
+        self.waited = True
+    def elapsed_time(self, end):
+        assert end.waited
+        return 1.5
+capturing = False
+torch.cuda.Event = Event
+torch.cuda.current_stream = lambda device: types.SimpleNamespace(cuda_stream=77)
+torch.cuda.is_current_stream_capturing = lambda: capturing
+gpu = torch.device("cuda", 0)
+for i in range(3):
+    t = Timer(gpu)
+    t.stop(gpu, 10)
+    assert (t.nanoseconds(), t.stream, len(made)) == (1500000, 77, 2)
+capturing = True                # events would end up in the graph
+t = Timer(gpu)
+t.stop(gpu, 10)
+assert (t.nanoseconds(), len(made)) == (10, 2)
+"""
+
+
+class Run:
+    """One recording, in a folder of its own."""
+
+    def __init__(self, script, *options, args=(), name="job.gmt", env=None, limit=None, module=None):
+        self.folder = tempfile.TemporaryDirectory()
+        path = os.path.join(self.folder.name, "job.py")
+        with open(path, "w") as f:
+            f.write(script)
+        self.path = os.path.join(self.folder.name, name)
+        what = ["-m", module] if module else [path]
+        p = subprocess.run(
+            [PYTHON, RECORDER, "-o", self.path, *options, "--", *what, *args],
+            env=dict(os.environ, OMP_NUM_THREADS="1", **(env or {})), cwd=self.folder.name,
+            capture_output=True, text=True,
+            preexec_fn=limit and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
+        self.status, self.out, self.err = p.returncode, p.stdout, p.stderr
+        self.files = sorted(os.path.basename(f) for f in glob.glob(self.folder.name + "/*.*")
+                            if not f.endswith(".py"))
+
+    def rows(self):
+        if self.path.endswith(".jsonl"):
+            with open(self.path) as f:
+                text = f.read()
+        else:
+            text = subprocess.run([PYTHON, GMT, "cat", self.path], check=True, text=True,
+                                  stdout=subprocess.PIPE).stdout
+        return [json.loads(line) for line in text.splitlines()]
+
+    def iterations(self):
+        return self.rows()[-1]["iterations"]
+
+
+def kernels(rows, name):
+    return [r for r in rows if r["ev"] == "kernel" and r["name"] == name]
+
+
+class Script(unittest.TestCase):
+    """What the script sees and what becomes of it."""
+
+    def test_runs_as_python_runs_it(self):
+        r = Run(TRAIN + "print(__name__, sys.argv[1:], __file__ == sys.argv[0], sys.path[0])\n"
+                "for i in range(4): iteration()\n"
+                "print('the end')\nsys.exit(7)", "--iterations", "0", args=["--", "-x", "a b"])
+        self.assertEqual(r.out.splitlines()[0],
+                         f"__main__ ['--', '-x', 'a b'] True {r.folder.name}")
+        self.assertIn("the end", r.out)
+        self.assertEqual((r.status, r.iterations()), (7, 3))
+
+    def test_module_runs_as_python_m_runs_it(self):
+        r = Run(TRAIN + "print(__name__, sys.argv[1:])\n"
+                "for i in range(4): iteration()", module="job", args=["5"])
+        self.assertEqual((r.status, r.out), (0, "__main__ ['5']\n"))
+        self.assertEqual(r.iterations(), 3)
+
+    def test_stops_when_enough_is_recorded(self):
+        r = Run(TRAIN + "for i in range(9):\n"
+                "    try: iteration()\n"
+                "    except Exception: pass\n"
+                "    print(i)", "--iterations", "2")
+        self.assertEqual((r.status, r.out.split(), r.iterations()), (0, ["0", "1"], 2))
+        self.assertIn("stopped the script: 2 iterations are recorded", r.err)
+
+    def test_goes_on_unwatched_when_asked_to(self):
+        r = Run(TRAIN + "from torch.utils import _python_dispatch as d\n"
+                "for i in range(5):\n    iteration()\n"
+                "    print(d._get_current_dispatch_mode() is not None)", "--iterations", "2", "--go-on")
+        self.assertEqual((r.status, r.out.split()), (0, ["True"] * 2 + ["False"] * 3))
+        self.assertEqual(r.iterations(), 2)
+
+    def test_failure_keeps_whole_iterations_and_shows_the_scripts_frames_only(self):
+        r = Run(TRAIN + "for i in range(9):\n    iteration()\n    if i == 2: model(torch.ones(3))",
+                "--iterations", "5")
+        self.assertEqual((r.status, r.iterations()), (1, 2))
+        self.assertIn("RuntimeError", r.err)
+        self.assertIn("the script failed (RuntimeError); 2 whole iterations are kept", r.err)
+        self.assertNotIn("runpy", r.err)
+
+    def test_sigterm_keeps_whole_iterations(self):
+        r = Run(TRAIN + "import os, signal\nfor i in range(9):\n    iteration()\n"
+                "    if i == 2: os.kill(os.getpid(), signal.SIGTERM)", "--iterations", "5")
+        self.assertEqual((r.status, r.iterations()), (128 + signal.SIGTERM, 2))
+
+
+class Limits(unittest.TestCase):
+    def test_bytes_are_not_passed(self):
+        loop = "for i in range(400): iteration()"
+        r = Run(TRAIN + loop, "--iterations", "0", "--max-bytes", "20K")
+        self.assertEqual(r.status, 0)
+        self.assertGreater(r.iterations(), 1)
+        self.assertLessEqual(os.path.getsize(r.path), 20 * 1024)
+        self.assertIn("--max-bytes", r.err)
+
+    def test_seconds_end_the_iteration_that_runs(self):
+        r = Run(TRAIN + "import time\nfor i in range(3): iteration()\n"
+                "time.sleep(60)", "--max-seconds", "0.001")
+        self.assertEqual((r.status, r.files), (2, []))
+        self.assertIn("no iteration had been recorded by then", r.err)
+
+    def test_seconds_stop_a_script_between_its_operators(self):
+        r = Run(TRAIN + "import time\nfor i in range(3): iteration()\n"
+                "t = time.time()\nwhile time.time() < t + 60: torch.ones(9).sum()\n",
+                "--iterations", "5", "--max-seconds", "2")
+        self.assertEqual((r.status, r.iterations()), (0, 2))
+
+
+class Refusals(unittest.TestCase):
+    """Each names what is wrong and what to do; none leaves a file."""
+
+    def refused(self, r, status, *words):
+        self.assertEqual((r.status, r.files), (status, []), r.err)
+        for w in words:
+            self.assertIn(w, r.err)
+
+    def test_script_without_an_optimizer(self):
+        self.refused(Run(CHAT), 2, "no iteration was recorded", "--per forward")
+
+    def test_script_that_fails_before_its_first_iteration(self):
+        self.refused(Run("raise SystemExit('no data')"), 1, "no data", "nothing is kept")
+
+    def test_name_of_the_output(self):
+        self.refused(Run(TRAIN, name="job.txt"), 2, "must end in one of .gmt")
+
+    def test_script_that_is_not_there(self):
+        p = subprocess.run([PYTHON, RECORDER, "--", "nowhere.py"], capture_output=True, text=True)
+        self.assertEqual(p.returncode, 2)
+        self.assertIn("nowhere.py: no such script", p.stderr)
+
+    def test_python_without_torch(self):
+        p = subprocess.run([PYTHON, "-S", RECORDER, "--", __file__], capture_output=True, text=True)
+        self.assertEqual(p.returncode, 2)
+        self.assertIn("has no PyTorch. Run the recorder with the Python that runs", p.stderr)
+
+    def test_full_disk(self):
+        r = Run(TRAIN + "for i in range(90):\n"
+                "    try: iteration()\n"
+                "    except OSError: pass", "--iterations", "50", limit=40000, name="job.jsonl")
+        self.refused(r, 1, "File too large; nothing is kept")
+
+
+class Trace(unittest.TestCase):
+    def test_same_in_every_format(self):
+        script = TRAIN + "for i in range(4): iteration()"
+        drop = ("va", "ns", "ps", "recorded")
+        absent = {"class": "other", "dtype": "other", "flops": 0}
+
+        def plain(r):
+            return [{k: v for k, v in row.items()
+                     if k not in drop and absent.get(k, "-") != v} for row in r.rows()]
+        a, b = Run(script, name="job.gmt"), Run(script, name="job.jsonl")
+        self.assertEqual((a.files, b.files), (["job.gmt"], ["job.jsonl"]))
+        self.assertEqual(plain(a), plain(b))
+        if os.path.exists(GMEMSIM):
+            subprocess.run([GMEMSIM, "trace", "verify", a.path], check=True, capture_output=True)
+
+    def test_ideal_replay_takes_as_long_as_the_iteration_did(self):
+        if not os.path.exists(GMEMSIM):
+            self.skipTest("gmemsim is not built")
+        r = Run(TRAIN + "for i in range(4): iteration()")
+        p = subprocess.run([GMEMSIM, "run", os.path.join(ROOT, "configs/exp/single.yaml"),
+                            "--trace", r.path, "--set", "manager.type=ideal", "--set",
+                            "workload.timing=recorded", "--json", "--quiet"], check=True,
+                           capture_output=True, text=True)
+        simulated = [i["time_ps"] / 1e12 for i in json.loads(p.stdout)["result"]["iterations"]]
+        line = re.search(r"without the recorder: (.*)", r.err)[1]
+        for a, b in zip(simulated, map(float, line.split()), strict=True):
+            self.assertLess(abs(a / b - 1), 0.02)
+
+    def test_ranks_write_files_of_their_own(self):
+        r = Run(TRAIN + "for i in range(2): iteration()", env={"RANK": "3", "WORLD_SIZE": "8"})
+        self.assertEqual((r.status, r.files), (0, ["job.rank3.gmt"]))
+
+    def test_views_in_place_and_out(self):
+        rows = Run(OPERATORS, "--iterations", "1").rows()
+        add = kernels(rows, "aten.add")[0]["touch"]
+        self.assertEqual([t[1:] for t in add], [[0, 128, "r"], [0, 128, "r"], [0, 128, "w"]])
+        self.assertEqual(len({t[0] for t in add}), 3)
+        mul = [k["touch"] for k in kernels(rows, "aten.mul_") if k["phase"] == "forward"]
+        self.assertEqual(mul, [[[add[0][0], 32, 32, "rw"]]])        # rows 2 and 3 of x
+        neg = kernels(rows, "aten.neg")[0]["touch"][0]
+        self.assertEqual(neg, [add[2][0], 32, 32, "r"])             # row 1 of a view of o
+
+    def test_sparse_gradient_touches_its_rows_only(self):
+        rows = Run(OPERATORS, "--iterations", "1").rows()
+        table = next(r["t"] for r in rows if r["ev"] == "alloc" and r["kind"] == "weight")
+        for name, access in (("aten.embedding", "r"), ("aten.add_", "rw")):
+            touched = [t[1:] for k in kernels(rows, name) for t in k["touch"] if t[0] == table]
+            self.assertEqual(touched, [[7 * 64, 2 * 64, access], [500 * 64, 64, access]], name)
+
+    def test_cache_of_keys_and_values(self):
+        r = Run(CHAT, "--per", "forward", "--iterations", "0")
+        rows = r.rows()
+        self.assertEqual((r.status, rows[-1]["iterations"]), (0, 4))
+        caches = [a["bytes"] for a in rows if a["ev"] == "alloc" and a["kind"] == "kv_cache"]
+        # two are there when call 2 begins (6 tokens); each call makes two more
+        self.assertEqual(caches, [4 * 32 * n for n in (6, 6, 7, 7, 8, 8, 9, 9, 10, 10)])
+        self.assertEqual({a["kind"] for a in rows if a["ev"] == "alloc" and "weight" in a["name"]},
+                         {"weight"})
+
+    def test_time_only_writes_nothing(self):
+        r = Run(TRAIN + "for i in range(4): iteration()", "--time-only", "--iterations", "2")
+        self.assertEqual((r.status, r.files), (0, []))
+        self.assertEqual(len(re.search(r"seconds of the iterations: (.*)", r.err)[1].split()), 2)
+
+    def test_cuda_events_are_read_once_and_used_again(self):
+        subprocess.run([PYTHON, "-c", CUDA_TIMER, os.path.join(ROOT, "scripts")], check=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
