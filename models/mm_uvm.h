@@ -184,6 +184,12 @@ struct mm_uvm {
 	u64 content_pages; /* somewhere; for the self-check */
 };
 
+/* Absent pages that a service brings; none of those @ahead was faulted. */
+struct uvm_want {
+	struct gm_bitmap all, ahead;
+	u32 n, nahead; /* @ahead stands only if there are any */
+};
+
 extern const struct gm_param mm_uvm_rows[];
 extern const struct gm_stat mm_uvm_stat_rows[];
 
@@ -334,12 +340,11 @@ gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw
 /* ---- mm_uvm_move.c ---- */
 
 /*
- * Service: bring what was faulted and what comes @ahead of that (none of it
- * resident, and not both) to @device from @t on.  Returns when the CPU is done;
+ * Service: bring @want to @device from @t on.  Returns when the CPU is done;
  * side->in is when the last copy has arrived.
  */
 gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
-			  const struct gm_bitmap *demand, const struct gm_bitmap *ahead, gs_time t);
+			  const struct uvm_want *want, gs_time t);
 
 /* ---- mm_uvm_fault.c ---- */
 

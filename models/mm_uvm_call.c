@@ -81,21 +81,23 @@ static void arrived(struct gs_sim *sim, struct gs_event *ev)
 /* The block at job->at, at @t; returns when the thread is done with it. */
 static gs_time prefetch_block(struct job *job, gs_time t)
 {
-	static const struct gm_bitmap nobody_waits;
 	struct mm_uvm *u = job->u;
 	struct uvm_block *b = uvm_block_at(u, job->at);
-	struct gm_bitmap touched = uvm_pages_touched(job->at, job->end), want;
+	struct gm_bitmap touched = uvm_pages_touched(job->at, job->end);
+	struct uvm_want want;
 	struct uvm_side *s;
 
 	if (!b || !b->leaf)
 		return t;
 	s = &b->side[job->device];
 	uvm_arrive(u, b, job->device);
-	want = bits_and(&touched, &b->mapped);
-	bits_clear(&want, &s->resident);
+	want.all = bits_and(&touched, &b->mapped);
+	bits_clear(&want.all, &s->resident);
 	bits_clear(&s->dead, &touched); /* wanted again */
-	if (bits_any(&want)) {
-		t = uvm_make_resident(u, b, job->device, &nobody_waits, &want, t);
+	want.ahead = want.all;
+	want.n = want.nahead = bits_count(&want.all);
+	if (want.n) {
+		t = uvm_make_resident(u, b, job->device, &want, t);
 		u->stats.api_blocks++;
 	} else if (s->list != UVM_NO_CHUNK) {
 		uvm_relist(u, b, job->device, UVM_USED);

@@ -147,18 +147,21 @@ static bool may_prefetch(struct uvm_gpu *g, struct uvm_block *b, u32 faulted)
 	return p->prefetch && b->faults >= p->prefetch_min_faults;
 }
 
-/* What the density tree wants besides @demand. */
-static struct gm_bitmap tree(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *demand)
+/* Add to the faulted pages what the density tree wants besides. */
+static void tree(struct uvm_gpu *g, struct uvm_block *b, struct uvm_want *want)
 {
-	const struct gm_bitmap *resident = &b->side[g->device].resident;
-	struct gm_bitmap absent = bits_andnot(&b->mapped, resident), out;
+	const struct uvm_side *s = &b->side[g->device];
 
-	bits_clear(&absent, demand);
-	if (!bits_any(&absent)) /* nothing is left to bring */
-		return absent;
+	if (s->nresident + want->n == b->nmapped) /* nothing is left to bring */
+		return;
 	/* 16 pages: a fault brings 64 KiB at least */
-	gm_tree_expand(resident, demand, UVM_PAGES, 16, g->u->p->prefetch_threshold, &out);
-	return bits_and(&out, &absent);
+	gm_tree_expand(&s->resident, &want->all, UVM_PAGES, 16, g->u->p->prefetch_threshold,
+		       &want->ahead);
+	want->ahead = bits_and(&want->ahead, &b->mapped);
+	want->nahead = bits_count(&want->ahead);
+	want->n += want->nahead;
+	bits_set(&want->all, &want->ahead);
+	g->u->stats.tree_pages += want->nahead;
 }
 
 /* One block of the batch; returns when the CPU is done. */
@@ -167,23 +170,22 @@ static gs_time serve(struct uvm_gpu *g, struct uvm_entry *e, gs_time t)
 	struct mm_uvm *u = g->u;
 	struct uvm_block *b = e->block;
 	struct uvm_side *s = &b->side[g->device];
-	struct gm_bitmap demand = bits_and(&e->faulted, &b->mapped), ahead = { 0 };
-	u32 faulted;
+	struct uvm_want want;
 
 	uvm_arrive(u, b, g->device);
-	bits_clear(&demand, &s->resident);
-	faulted = bits_count(&demand);
-	if (!faulted) { /* somebody else brought it, perhaps just now */
+	for (int i = 0; i < UVM_WORDS; i++)
+		want.all.w[i] = e->faulted.w[i] & b->mapped.w[i] & ~s->resident.w[i];
+	want.n = bits_count(&want.all);
+	want.nahead = 0;
+	if (!want.n) { /* somebody else brought it, perhaps just now */
 		u->stats.already_there++;
 		g->copied = gs_max(g->copied, s->in);
 		return t;
 	}
-	if (may_prefetch(g, b, faulted)) {
-		ahead = tree(g, b, &demand);
-		u->stats.tree_pages += bits_count(&ahead);
-	}
-	u->mm.stats.faults += faulted;
-	t = uvm_make_resident(u, b, g->device, &demand, &ahead, t);
+	u->mm.stats.faults += want.n;
+	if (may_prefetch(g, b, want.n))
+		tree(g, b, &want);
+	t = uvm_make_resident(u, b, g->device, &want, t);
 	g->copied = gs_max(g->copied, s->in);
 	if (u->p->replay_policy == UVM_REPLAY_BLOCK) {
 		t += u->p->push;

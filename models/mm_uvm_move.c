@@ -13,8 +13,7 @@
 struct move {
 	struct mm_uvm *u;
 	struct uvm_block *block;
-	const struct gm_bitmap *ahead;
-	u32 nahead;
+	const struct uvm_want *want;
 	u16 device;
 	gs_time t;    /* the CPU is here */
 	gs_time room; /* the chunk may be written */
@@ -26,8 +25,8 @@ static void count_h2d(struct move *mv, const struct gm_bitmap *pages, u32 n)
 {
 	u32 nahead = 0;
 
-	if (mv->nahead) {
-		struct gm_bitmap ahead = bits_and(pages, mv->ahead);
+	if (mv->want->nahead) {
+		struct gm_bitmap ahead = bits_and(pages, &mv->want->ahead);
 
 		nahead = bits_count(&ahead);
 	}
@@ -46,12 +45,12 @@ static gs_time cold(const struct mm_uvm *u, const struct uvm_gpu *g, gs_time wor
 	return gs_muldiv(gs_muldiv(work, tau, tau + since), tau, tau + since);
 }
 
-static void from_host(struct move *mv, const struct gm_bitmap *pages)
+static void from_host(struct move *mv, const struct gm_bitmap *pages, u32 n)
 {
 	struct mm_uvm *u = mv->u;
 	struct uvm_block *b = mv->block;
 	struct gm_bitmap mapped = bits_and(pages, &b->cpu);
-	u32 n = bits_count(pages), runs = bits_runs(pages);
+	u32 runs = bits_runs(pages);
 	gs_time arrived;
 
 	mv->from_host = true;
@@ -60,13 +59,13 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages)
 	if (bits_any(&mapped)) { /* unmap_mapping_range() */
 		mv->t += u->p->unmap + bits_count(&mapped) * u->p->unmap_page;
 		u->stats.cpu_unmaps++;
+		bits_clear(&b->cpu, &mapped);
 	}
 	mv->t += uvm_host_ready(u, b, mv->device) + runs * u->p->push;
 	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, n, runs,
 				gs_max(gs_max(mv->t, mv->room), b->host_ready));
 	mv->end = gs_max(mv->end, arrived);
 	bits_clear(&b->host, pages);
-	bits_clear(&b->cpu, pages);
 	count_h2d(mv, pages, n);
 }
 
@@ -112,10 +111,9 @@ static void from_peers(struct move *mv, struct gm_bitmap *want)
 }
 
 /* First touches: cleared in place by the copy engine. */
-static void from_nowhere(struct move *mv, const struct gm_bitmap *pages)
+static void from_nowhere(struct move *mv, const struct gm_bitmap *pages, u32 n)
 {
 	struct mm_uvm *u = mv->u;
-	u32 n = bits_count(pages);
 	u64 bytes = n * UVM_PAGE;
 
 	mv->t += bits_runs(pages) * u->p->push;
@@ -126,48 +124,49 @@ static void from_nowhere(struct move *mv, const struct gm_bitmap *pages)
 	u->content_pages += n;
 }
 
-static void gather(struct move *mv, const struct gm_bitmap *want)
+static void gather(struct move *mv)
 {
-	struct gm_bitmap rest = *want, host = bits_and(want, &mv->block->host);
+	const struct uvm_want *want = mv->want;
+	struct gm_bitmap host = bits_and(&want->all, &mv->block->host), rest;
+	u32 n = bits_count(&host);
 
-	if (bits_any(&host)) {
-		from_host(mv, &host);
-		bits_clear(&rest, &host);
-	}
+	if (n)
+		from_host(mv, &host, n);
+	if (n == want->n)
+		return;
+	rest = bits_andnot(&want->all, &host);
 	if (mv->u->ndevices > 1)
 		from_peers(mv, &rest);
-	if (bits_any(&rest))
-		from_nowhere(mv, &rest);
+	n = bits_count(&rest);
+	if (n)
+		from_nowhere(mv, &rest, n);
 }
 
 gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
-			  const struct gm_bitmap *demand, const struct gm_bitmap *ahead, gs_time t)
+			  const struct uvm_want *want, gs_time t)
 {
 	struct uvm_side *s = &b->side[device];
-	u32 faulted = bits_count(demand), nahead = bits_count(ahead);
-	struct move mv = { u, b, ahead, nahead, device, t + u->p->block, 0, 0, false };
-	struct gm_bitmap want = *demand;
-
-	bits_set(&want, ahead);
+	struct move mv = { u, b, want, device, t + u->p->block, 0, 0, false };
 
 	if (s->list == UVM_NO_CHUNK)
 		mv.t = uvm_take_chunk(u, b, device, mv.t, &mv.room);
 	else
 		mv.room = s->out; /* pages that left it may still be read */
-	gather(&mv, &want);
+	gather(&mv);
 	mv.t += u->p->pte;
 	if (mv.from_host)
 		mv.t += cold(u, &u->gpus[device], mv.t - t, mv.t);
 	s->served = mv.t;
 	s->room = mv.room;
 	s->in = gs_max(s->in, gs_max(mv.end, mv.t));
-	uvm_enter(u, b, device, &want, faulted + nahead);
-	bits_set(&s->brought, ahead);
+	uvm_enter(u, b, device, &want->all, want->n);
+	if (want->nahead)
+		bits_set(&s->brought, &want->ahead);
 	/* a batch looks itself when it ends; nobody looks after a prefetch */
-	uvm_take_off(u, b, device, &want, !faulted);
+	uvm_take_off(u, b, device, &want->all, want->nahead == want->n);
 	uvm_relist(u, b, device, UVM_USED);
 	uvm_resettle(u, b, device);
-	u->mm.stats.prefetched_bytes += nahead * UVM_PAGE;
+	u->mm.stats.prefetched_bytes += want->nahead * UVM_PAGE;
 	u->stats.services++;
 	return mv.t;
 }
