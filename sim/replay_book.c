@@ -135,12 +135,13 @@ void book_misses(struct replay *r, const struct item *it, u32 tensor, u64 units)
 static void split(gs_time from, gs_time to, const gs_time end[MM_NR_PHASES],
 		  gs_time by[MM_NR_PHASES])
 {
-	for (u32 p = 0; p < MM_NR_PHASES && from < to; p++) {
-		gs_time cut = p + 1 == MM_NR_PHASES ? to : gs_min(gs_max(end[p], from), to);
+	for (u32 p = 0; p < MM_FINISH; p++) {
+		gs_time cut = gs_min(gs_max(end[p], from), to);
 
-		by[p] += cut - from;
+		by[p] = cut - from;
 		from = cut;
 	}
+	by[MM_FINISH] = to - from;
 }
 
 void book_stall(struct replay *r, const struct item *it, u32 tensor, gs_time from, gs_time to,
@@ -148,17 +149,20 @@ void book_stall(struct replay *r, const struct item *it, u32 tensor, gs_time fro
 {
 	struct gs_kernel_result *k = &r->res->kernels[it->row];
 	struct gs_iter_result *i = open_iteration(r);
-	gs_time length = to - from;
+	gs_time length = to - from, by[MM_NR_PHASES];
 
+	split(from, to, end, by);
 	r->stall_total += length;
 	k->stall_ps += length;
-	split(from, to, end, k->stall_by);
+	for (u32 p = 0; p < MM_NR_PHASES; p++)
+		k->stall_by[p] += by[p];
 	if (tensor < r->job->ntensors)
 		r->tensors[tensor].stall_ps += length;
 	if (!i)
 		return;
 	i->stall_ps += length;
-	split(from, to, end, i->stall_by);
+	for (u32 p = 0; p < MM_NR_PHASES; p++)
+		i->stall_by[p] += by[p];
 }
 
 /* All u64 counters of @a less those of @b; gauges stay as they are in @a. */
