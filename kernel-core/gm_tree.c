@@ -14,40 +14,47 @@
  */
 #include "gm_tree.h"
 
-/* The bits of [first, last) that lie in word @w of a bitmap.  [they meet] */
-static u64 range_mask(u32 w, u32 first, u32 last)
+/* All bits of a word from @first % 64 on; all up to @last, which is not 0. */
+static u64 mask_from(u32 first)
 {
-	u64 mask = ~0ULL;
+	return ~0ULL << first % 64;
+}
 
-	if (first > w * 64)
-		mask = ~0ULL << first % 64;
-	if (last < w * 64 + 64)
-		mask &= ~(~0ULL << last % 64);
-	return mask;
+static u64 mask_to(u32 last)
+{
+	return ~0ULL >> (64 - last) % 64;
 }
 
 static void set_range(struct gm_bitmap *b, u32 first, u32 last)
 {
-	u32 w;
+	u32 w = first / 64, end = (last - 1) / 64;
 
-	for (w = first / 64; w * 64 < last; w++)
-		b->w[w] |= range_mask(w, first, last);
+	if (w == end) {
+		b->w[w] |= mask_from(first) & mask_to(last);
+		return;
+	}
+	b->w[w] |= mask_from(first);
+	while (++w < end)
+		b->w[w] = ~0ULL;
+	b->w[end] |= mask_to(last);
+}
+
+/* Full and empty words are the rule. */
+static u32 count_word(u64 bits)
+{
+	return bits + 1 > 1 ? (u32)hweight64(bits) : (u32)(bits & 64);
 }
 
 static u32 count_range(const struct gm_bitmap *b, u32 first, u32 last)
 {
-	u32 w, n = 0;
+	u32 w = first / 64, end = (last - 1) / 64, n;
 
-	for (w = first / 64; w * 64 < last; w++) {
-		u64 bits = b->w[w] & range_mask(w, first, last);
-
-		/* words are full or empty as a rule */
-		if (bits == ~0ULL)
-			n += 64;
-		else if (bits)
-			n += (u32)hweight64(bits);
-	}
-	return n;
+	if (w == end)
+		return count_word(b->w[w] & mask_from(first) & mask_to(last));
+	n = count_word(b->w[w] & mask_from(first));
+	while (++w < end)
+		n += count_word(b->w[w]);
+	return n + count_word(b->w[end] & mask_to(last));
 }
 
 /* The first bit at or behind @at and before @npages that is @value, else @npages. */

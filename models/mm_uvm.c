@@ -144,7 +144,7 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 {
 	struct uvm_block *b = uvm_block_at(u, t->va);
 	struct uvm_side *s = &b->side[t->device];
-	struct gm_bitmap pages, late;
+	struct gm_bitmap pages;
 	u64 end = t->va + t->bytes;
 	u32 first, last;
 
@@ -152,9 +152,12 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 	last = uvm_find_visible(s, first, last, true);
 	last = (u32)gs_min(last, (u64)first + t->window);
 	pages = bits_range(first, last);
-	late = bits_and(&s->brought, &pages);
-	u->mm.stats.prefetch_late += bits_count(&late);
-	bits_clear(&s->brought, &late);
+	if (bits_any(&s->brought)) {
+		struct gm_bitmap late = bits_and(&s->brought, &pages);
+
+		u->mm.stats.prefetch_late += bits_count(&late);
+		bits_clear(&s->brought, &late);
+	}
 	bits_clear(&s->dead, &pages);
 	t->kind = MM_MISS;
 	t->units = last - first;

@@ -304,9 +304,17 @@ void uvm_leave(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct g
 void uvm_take_off(struct mm_uvm *u, struct uvm_block *b, u16 device, const struct gm_bitmap *pages,
 		  bool armed);
 /* If the flight has arrived by now: it ends. */
-void uvm_arrive(struct mm_uvm *u, struct uvm_block *b, u16 device);
+void uvm_land(struct mm_uvm *u, struct uvm_block *b, u16 device);
+static inline void uvm_arrive(struct mm_uvm *u, struct uvm_block *b, u16 device)
+{
+	if (b->side[device].flight)
+		uvm_land(u, b, device);
+}
 /* Resident and arrived. */
-struct gm_bitmap uvm_visible(const struct uvm_side *s);
+static inline struct gm_bitmap uvm_visible(const struct uvm_side *s)
+{
+	return s->flight ? bits_andnot(&s->resident, &s->flight->pages) : s->resident;
+}
 /* First page of [first, last) that is so or is not, else @last. */
 u32 uvm_find_visible(const struct uvm_side *s, u32 first, u32 last, bool visible);
 /* Content that is nowhere any more: @pages of the host's copy. */

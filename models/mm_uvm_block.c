@@ -235,11 +235,6 @@ u64 uvm_skip_settled(struct mm_uvm *u, u16 device, u64 va, u64 end)
 
 /* ---- where pages are ---- */
 
-struct gm_bitmap uvm_visible(const struct uvm_side *s)
-{
-	return s->flight ? bits_andnot(&s->resident, &s->flight->pages) : s->resident;
-}
-
 u32 uvm_find_visible(const struct uvm_side *s, u32 first, u32 last, bool visible)
 {
 	struct gm_bitmap arrived;
@@ -261,14 +256,14 @@ static void flight_arrives(struct gs_sim *sim, struct gs_event *ev)
 {
 	struct uvm_flight *f = gs_container_of(ev, struct uvm_flight, ev);
 
-	uvm_arrive(f->u, f->block, f->device);
+	uvm_land(f->u, f->block, f->device);
 }
 
-void uvm_arrive(struct mm_uvm *u, struct uvm_block *b, u16 device)
+void uvm_land(struct mm_uvm *u, struct uvm_block *b, u16 device)
 {
 	struct uvm_side *s = &b->side[device];
 
-	if (!s->flight || gs_now(u->mm.sim) < s->in)
+	if (gs_now(u->mm.sim) < s->in)
 		return;
 	flight_end(u, s);
 	uvm_resettle(u, b, device);
