@@ -10,8 +10,7 @@
 #ifndef HW_H
 #define HW_H
 
-#include "sim/config.h"
-#include "sim/event.h"
+#include "models/hw_host.h"
 #include "sim/op.h"
 
 #define HW_MAX_DEVICES 64
@@ -110,12 +109,15 @@ struct gs_machine {
 	struct hw_device_cfg device;
 	struct hw_host_cfg host;
 	struct hw_link_cfg link, peer; /* `link.*`, `peer_link.*` */
+	struct hw_ssd_cfg ssd;
 	/* live state, one per device; set up by hw_machine_init() */
 	struct hw_link *links;		   /* host <-> device d */
 	struct hw_link *peers;		   /* device d's peer port (out = HW_D2H) */
 	struct hw_server *msg[HW_NR_DIRS]; /* message channel of device d */
 	struct hw_pool fault_threads;
 	struct hw_dram dram;
+	struct hw_ssd drives;
+	struct hw_host hostmem;
 };
 
 extern const struct gm_param hw_device_rows[], hw_host_rows[], hw_link_rows[];

@@ -171,6 +171,8 @@ int hw_machine_init(struct gs_machine *m, const struct gs_config *cfg)
 	for (u32 d = 0; d < HW_NR_DIRS; d++)
 		m->msg[d] = gs_calloc(n, sizeof(*m->msg[d]));
 	hw_pool_init(&m->fault_threads, m->host.fault_threads);
+	hw_ssd_init(&m->drives, &m->ssd);
+	hw_host_init(&m->hostmem, m->host.dram_capacity, &m->drives);
 	return 0;
 }
 
@@ -191,4 +193,6 @@ void hw_machine_fini(struct gs_machine *m)
 		m->msg[d] = NULL;
 	}
 	hw_pool_fini(&m->fault_threads);
+	hw_host_fini(&m->hostmem);
+	hw_ssd_fini(&m->drives);
 }

@@ -19,7 +19,7 @@
 #include "kernel-core/gm_policy.h"
 #include "kernel-core/gm_stats.h"
 #include "kernel-core/gm_variant.h"
-#include "models/hw.h"
+#include "models/mm_gmem.h"
 #include "models/table.h"
 
 /* One unit that a kernel misses, or an advice or CPU touch under way. */
@@ -34,6 +34,7 @@ struct fault {
 /* The host thread's touch, unit by unit. */
 struct cpu_touch {
 	struct gm_waiter w;
+	struct gs_event ev; /* what it touches comes from the SSD */
 	u64 va, end;
 	bool write, waiting;
 	struct mm_done *done;
@@ -50,7 +51,8 @@ struct mm_gmem {
 	struct fault **chunks;
 	size_t nchunks, cap_chunks;
 	struct cpu_touch cpu;
-	u64 host_bytes, host_cookie;
+	struct gmem_frames frames;
+	bool host_full;	       /* it has refused a frame */
 	struct gm_stats stats; /* the core's, as of the last kernel's end */
 };
 
@@ -67,6 +69,7 @@ static struct mm_gmem *gmem_of(struct mm *m)
 struct op_event {
 	struct gs_event ev;
 	int err;
+	struct mm_gmem *waits; /* a copy, for what comes from the SSD */
 };
 _Static_assert(sizeof(struct op_event) <= sizeof(((struct gm_op *)0)->host),
 	       "an operation has room for its event");
@@ -76,13 +79,18 @@ static struct op_event *event_of(struct gm_op *op)
 	return (struct op_event *)(void *)op->host;
 }
 
+static gs_time on_copy(struct mm_gmem *g, struct gm_op *op);
+
+/* What the SSD had for a copy is there, and it begins; or all is over. */
 static void op_ended(struct gs_sim *sim, struct gs_event *ev)
 {
 	struct op_event *e = gs_container_of(ev, struct op_event, ev);
 	struct gm_op *op = gs_container_of((u64(*)[8])(void *)e, struct gm_op, host);
 
-	(void)sim;
-	gm_op_done(op, e->err);
+	if (e->waits)
+		gs_at(sim, ev, on_copy(e->waits, op));
+	else
+		gm_op_done(op, e->err);
 }
 
 /* The device that an operation is about: the one end that is not the host. */
@@ -107,18 +115,36 @@ static gs_time on_message(struct mm_gmem *g, const struct gm_op *op)
 	return hw_reserve(channel, gs_now(g->mm.sim), host->msg_gap_ps) + host->msg_latency_ps;
 }
 
-static gs_time on_copy(struct mm_gmem *g, const struct gm_op *op)
+/* The link carries all of @op at once, from now on. */
+static gs_time on_link(struct mm_gmem *g, struct gm_op *op)
+{
+	struct hw_link *l = &g->mm.machine->links[device_of(op)];
+	enum hw_dir dir = op->to == GM_HOST_NODE ? HW_D2H : HW_H2D;
+	gs_time start, end = hw_link_send(l, dir, op->bytes, gs_now(g->mm.sim), &start);
+
+	return g->mm.machine->hostmem.ssd ? gmem_frames_copied(&g->frames, op, start, end) : end;
+}
+
+/* A copy to or from the host; what the SSD has is waited for, once. */
+static gs_time on_copy(struct mm_gmem *g, struct gm_op *op)
+{
+	gs_time now = gs_now(g->mm.sim), there = now;
+	struct op_event *e = event_of(op);
+
+	if (g->mm.machine->hostmem.ssd && !e->waits)
+		there = gmem_frames_open(&g->frames, op);
+	e->waits = there > now ? g : NULL;
+	return e->waits ? there : on_link(g, op);
+}
+
+/* Out of one device's port and into the other's, at the same time. */
+static gs_time on_peers(struct mm_gmem *g, const struct gm_op *op)
 {
 	struct gs_machine *mc = g->mm.machine;
-	gs_time now = gs_now(g->mm.sim), start;
+	gs_time now = gs_now(g->mm.sim), start, left;
 
-	if (op->from == GM_HOST_NODE)
-		return hw_link_send(&mc->links[op->to], HW_H2D, op->bytes, now, &start);
-	if (op->to == GM_HOST_NODE)
-		return hw_link_send(&mc->links[op->from], HW_D2H, op->bytes, now, &start);
-	/* out of one device's port and into the other's, at the same time */
-	now = hw_link_send(&mc->peers[op->from], HW_D2H, op->bytes, now, &start);
-	return gs_max(now, hw_link_send(&mc->peers[op->to], HW_H2D, op->bytes, start, &start));
+	left = hw_link_send(&mc->peers[op->from], HW_D2H, op->bytes, now, &start);
+	return gs_max(left, hw_link_send(&mc->peers[op->to], HW_H2D, op->bytes, start, &start));
 }
 
 static gs_time on_zero(struct mm_gmem *g, const struct gm_op *op)
@@ -132,15 +158,14 @@ static gs_time on_zero(struct mm_gmem *g, const struct gm_op *op)
 
 static gs_time on_host_alloc(struct mm_gmem *g, struct gm_op *op, int *err)
 {
-	const struct hw_host_cfg *host = &g->mm.machine->host;
+	gs_time room = gmem_frame_get(&g->frames, op);
+	gs_time done = on_cpu(g, g->mm.machine->host.alloc_huge_ps);
 
-	if (g->host_bytes + op->bytes > host->dram_capacity) {
-		*err = -ENOMEM;
-	} else {
-		g->host_bytes += op->bytes;
-		op->frame = ++g->host_cookie;
-	}
-	return on_cpu(g, host->alloc_huge_ps);
+	if (room != GS_NEVER)
+		return gs_max(done, room);
+	g->host_full = true;
+	*err = -ENOMEM;
+	return done;
 }
 
 static void submit(void *arg, struct gm_op *op)
@@ -150,12 +175,14 @@ static void submit(void *arg, struct gm_op *op)
 	gs_time now = gs_now(g->mm.sim), end = now;
 	int err = 0;
 
+	*event_of(op) = (struct op_event){ .ev.fn = op_ended };
 	switch (op->type) {
 	case GM_OP_MSG:
 		end = on_message(g, op);
 		break;
 	case GM_OP_COPY:
-		end = on_copy(g, op);
+		end = op->from != GM_HOST_NODE && op->to != GM_HOST_NODE ? on_peers(g, op)
+									 : on_copy(g, op);
 		break;
 	case GM_OP_ZERO:
 		end = on_zero(g, op);
@@ -185,16 +212,13 @@ static void submit(void *arg, struct gm_op *op)
 		end = now + op->delay;
 		break;
 	}
-	*event_of(op) = (struct op_event){ .ev.fn = op_ended, .err = err };
+	event_of(op)->err = err;
 	gs_at(g->mm.sim, &event_of(op)->ev, end);
 }
 
 static void host_free(void *arg, u64 frame)
 {
-	struct mm_gmem *g = arg;
-
-	(void)frame;
-	g->host_bytes -= gm_core_unit(g->core);
+	gmem_frame_put(&((struct mm_gmem *)arg)->frames, frame);
 }
 
 static u64 host_clock(void *arg)
@@ -258,8 +282,11 @@ static void note_hbm(struct mm_gmem *g)
 /* A unit that cannot be had ends the run: there is no kernel to kill here. */
 static void refuse(struct mm_gmem *g, int err)
 {
-	mm_fail(&g->mm, err, "gmem: a unit cannot be brought to the device: %s%s", strerror(-err),
-		err == -ENOMEM ? " (raise host.dram.capacity or device.hbm.capacity)" : "");
+	if (err == -ENOMEM && g->host_full)
+		mm_host_full(&g->mm);
+	else
+		mm_fail(&g->mm, err, "gmem: a unit cannot be brought to the device: %s%s",
+			strerror(-err), err == -ENOMEM ? " (raise device.hbm.capacity)" : "");
 }
 
 static void fault_woken(struct gm_waiter *w, int err, const u64 end[GM_NR_PHASES])
@@ -345,6 +372,21 @@ static u32 pages(struct mm *m, const struct gs_page *p, u32 n)
 	return (u32)m->ahead;
 }
 
+/* The unit at @va is mapped; does it have to come from the SSD? */
+static bool cpu_waits(struct mm_gmem *g, u64 va)
+{
+	struct cpu_touch *c = &g->cpu;
+	gs_time there;
+
+	if (!g->mm.machine->hostmem.ssd)
+		return false;
+	there = gmem_cpu_open(&g->frames, va, c->write);
+	if (there == gs_now(g->mm.sim))
+		return false;
+	gs_at(g->mm.sim, &c->ev, there);
+	return true;
+}
+
 static int cpu_go_on(struct mm_gmem *g)
 {
 	struct cpu_touch *c = &g->cpu;
@@ -356,10 +398,26 @@ static int cpu_go_on(struct mm_gmem *g)
 
 		c->va = va + unit;
 		err = gm_cpu_fault(g->as, va, c->write, &c->w);
+		if (!err && cpu_waits(g, va))
+			err = -EINPROGRESS;
 		if (err)
 			return err;
 	}
 	return 0;
+}
+
+/* On with the touch, unless @err says how it has ended. */
+static void cpu_resume(struct mm_gmem *g, int err)
+{
+	note_hbm(g);
+	if (!err)
+		err = cpu_go_on(g);
+	if (err == -EINPROGRESS)
+		return;
+	g->cpu.waiting = false;
+	if (err == -ENOMEM && g->host_full)
+		mm_host_full(&g->mm);
+	g->cpu.done->fn(g->cpu.done, err);
 }
 
 static void cpu_woken(struct gm_waiter *w, int err, const u64 end[GM_NR_PHASES])
@@ -368,13 +426,16 @@ static void cpu_woken(struct gm_waiter *w, int err, const u64 end[GM_NR_PHASES])
 	struct mm_gmem *g = gs_container_of(c, struct mm_gmem, cpu);
 
 	(void)end;
-	note_hbm(g);
-	if (!err)
-		err = cpu_go_on(g);
-	if (err == -EINPROGRESS)
-		return;
-	c->waiting = false;
-	c->done->fn(c->done, err);
+	if (err || !cpu_waits(g, c->va - gm_core_unit(g->core)))
+		cpu_resume(g, err);
+}
+
+static void cpu_fetched(struct gs_sim *sim, struct gs_event *ev)
+{
+	struct cpu_touch *c = gs_container_of(ev, struct cpu_touch, ev);
+
+	(void)sim;
+	cpu_resume(gs_container_of(c, struct mm_gmem, cpu), 0);
 }
 
 static int cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d)
@@ -384,6 +445,7 @@ static int cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done 
 
 	gs_assert(!g->cpu.waiting); /* there is one host thread */
 	g->cpu = (struct cpu_touch){ .w.wake = cpu_woken,
+				     .ev.fn = cpu_fetched,
 				     .va = va,
 				     .end = va + bytes,
 				     .write = access & GS_WRITE,
@@ -493,6 +555,7 @@ static int init(struct mm *m)
 	evict = gm_evictor_find(setup.evictor); /* no variant's own asks for it */
 	m->needs_future = evict && evict->needs_future;
 	g->as = gm_as_create(g->core);
+	gmem_frames_init(&g->frames, m, g->as, setup.unit);
 	g->ndevices = m->machine->device.count;
 	for (u32 d = 0; d < g->ndevices && !err; d++)
 		err = attach(g, d, frames);
@@ -507,6 +570,7 @@ static void fini(struct mm *m)
 		gm_as_destroy(g->as);
 	if (g->core)
 		gm_core_free(g->core);
+	gmem_frames_fini(&g->frames);
 	for (size_t i = 0; i < g->nchunks; i++)
 		free(g->chunks[i]);
 	free(g->chunks);

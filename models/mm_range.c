@@ -97,6 +97,8 @@ static void put(struct mm_range *r, struct range_chunk *k, enum range_where wher
 		k->brought = false;
 	} else if (k->where == RANGE_HOST) {
 		r->stats.host_bytes -= bytes_of(k);
+		if (where != RANGE_HOST)
+			hw_host_shrink(&r->mm.machine->hostmem, &k->hold, 0);
 	}
 	k->where = where;
 	k->device = device;
@@ -108,13 +110,19 @@ static void put(struct mm_range *r, struct range_chunk *k, enum range_where wher
 		s->hbm_peak_bytes = gs_max(s->hbm_peak_bytes, s->hbm_bytes);
 	} else if (where == RANGE_HOST) {
 		r->stats.host_bytes += bytes_of(k);
-		if (r->stats.host_bytes > r->mm.machine->host.dram_capacity)
-			mm_fail(&r->mm, -ENOMEM,
-				"%s: host memory is full: %llu bytes are to be held, "
-				"host.dram.capacity is %llu",
-				r->mm.ops->name, r->stats.host_bytes,
-				r->mm.machine->host.dram_capacity);
 	}
+}
+
+/* Host memory for @k, with what is in it, for a copy or for the CPU. */
+static gs_time open_host(struct mm_range *r, struct range_chunk *k, gs_time t, enum hw_opener who)
+{
+	return mm_host_open(&r->mm, &k->hold, bytes_of(k), t, who);
+}
+
+/* @k is mapped remotely, or by the CPU, but has left host memory since. */
+static bool swapped(const struct range_chunk *k)
+{
+	return k->where == RANGE_HOST && k->hold.tier == HW_SSD;
 }
 
 /* ---- moving ---- */
@@ -134,6 +142,7 @@ static gs_time copy(struct mm_range *r, struct range_chunk *k, enum hw_dir dir, 
 	struct hw_link *l = &r->mm.machine->links[k->device];
 	u64 left = bytes_of(k);
 	bool huge = r->c.huge && left % RANGE_HUGE == 0;
+	gs_time begin = t = open_host(r, k, t, HW_BY_DEVICE);
 
 	while (left) {
 		u64 n = gs_min(left, r->c.copy_window);
@@ -142,7 +151,7 @@ static gs_time copy(struct mm_range *r, struct range_chunk *k, enum hw_dir dir, 
 		t = hw_link_send_runs(l, dir, n, 1, extra, t, NULL) + r->c.copy_wait;
 		left -= n;
 	}
-	return t;
+	return mm_host_copied(&r->mm, &k->hold, dir == HW_D2H, bytes_of(k), begin, t);
 }
 
 /* A move out of the device by the thread that is at @t; returns where it is then. */
@@ -178,10 +187,8 @@ static gs_time map(struct mm_range *r, const struct range_chunk *k)
 /* The content comes to @device, by the thread that is at @t. */
 static gs_time move_in(struct mm_range *r, struct range_chunk *k, u16 device, gs_time t, u64 *bytes)
 {
-	u8 was = k->where;
-
-	put(r, k, RANGE_DEVICE, device);
-	if (was == RANGE_HOST) {
+	if (k->where == RANGE_HOST) {
+		k->device = device;
 		t = copy(r, k, HW_H2D, t + remap(r, k));
 		*bytes += bytes_of(k);
 	} else { /* migrate_vma fills holes with cleared device pages */
@@ -189,6 +196,7 @@ static gs_time move_in(struct mm_range *r, struct range_chunk *k, u16 device, gs
 		     gs_muldiv_up(bytes_of(k), GS_S, r->mm.machine->host.device_zero_bps);
 		r->mm.stats.zeroed_bytes += bytes_of(k);
 	}
+	put(r, k, RANGE_DEVICE, device);
 	r->stats.migrations++;
 	return t;
 }
@@ -196,6 +204,7 @@ static gs_time move_in(struct mm_range *r, struct range_chunk *k, u16 device, gs
 /* Device memory is full: the device reads the host's pages from now on. */
 static gs_time map_remote(struct mm_range *r, struct range_chunk *k, u16 device, gs_time t)
 {
+	t = open_host(r, k, t, HW_BY_CPU);
 	if (k->where == RANGE_NOWHERE) {
 		t += gs_muldiv_up(bytes_of(k), GS_S, r->mm.machine->host.zero_bps);
 		put(r, k, RANGE_HOST, device);
@@ -295,7 +304,7 @@ static void join(struct mm_range *r, struct range_chunk *k, const struct mm_touc
 
 static bool reachable(const struct range_chunk *k, u16 device)
 {
-	return k && k->device == device && (k->where == RANGE_DEVICE || k->remote);
+	return k && k->device == device && (k->where == RANGE_DEVICE || k->remote) && !swapped(k);
 }
 
 /* Hits from t->va on; returns where they end. */
@@ -337,6 +346,7 @@ void range_touch(struct mm *m, struct mm_touch *t)
 	t->covered = cut(r, t->va, t->va + t->bytes) - t->va;
 	if (reachable(k, t->device) && k->ready <= gs_now(m->sim)) {
 		t->kind = MM_REMOTE;
+		open_host(r, k, gs_now(m->sim), HW_BY_CPU); /* it is in use */
 		t->cost = remote_cost(r, t->device, t->covered);
 		return;
 	}
@@ -371,10 +381,17 @@ int range_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *
 	for (u64 end = va + bytes; va < end; va = cut(r, va, end)) {
 		struct range_chunk *k = find(r, va);
 
-		if (!k || k->where == RANGE_HOST)
+		if (!k)
 			continue;
+		if (k->where == RANGE_HOST) {
+			t = open_host(r, k, t + (swapped(k) ? r->c.cpu_fault : 0), HW_BY_CPU);
+			if (access & GS_WRITE)
+				hw_host_written(&m->machine->hostmem, &k->hold);
+			continue;
+		}
 		m->stats.cpu_faults++;
 		if (k->where == RANGE_NOWHERE) {
+			t = open_host(r, k, t, HW_BY_CPU);
 			t += gs_muldiv_up(bytes_of(k), GS_S, m->machine->host.zero_bps);
 			put(r, k, RANGE_HOST, 0);
 			continue;
@@ -420,16 +437,20 @@ static u32 pages_in(u64 va, u64 end)
 /* The job has @pages more of @k, or fewer; content grows and shrinks with it. */
 static void resize(struct mm_range *r, struct range_chunk *k, u32 pages)
 {
-	u8 where = k->where;
-	u16 device = k->device;
-	bool remote = k->remote;
+	u64 old = bytes_of(k), bytes = pages * RANGE_PAGE;
 
-	put(r, k, RANGE_NOWHERE, 0);
+	if (!pages)
+		put(r, k, RANGE_NOWHERE, 0);
 	k->pages = pages;
-	if (!pages || where == RANGE_NOWHERE)
-		return;
-	put(r, k, where, device);
-	k->remote = remote;
+	if (k->where == RANGE_DEVICE) {
+		r->mm.stats.hbm_bytes += bytes - old;
+	} else if (k->where == RANGE_HOST) {
+		r->stats.host_bytes += bytes - old;
+		if (bytes > old)
+			open_host(r, k, gs_now(r->mm.sim), HW_BY_CPU);
+		else
+			hw_host_shrink(&r->mm.machine->hostmem, &k->hold, bytes);
+	}
 }
 
 int range_add(struct mm *m, u64 va, u64 bytes)

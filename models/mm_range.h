@@ -15,8 +15,7 @@
 #define MM_RANGE_H
 
 #include "kernel-core/gm_policy.h"
-#include "models/hw.h"
-#include "sim/mm.h"
+#include "models/mm_host.h"
 
 #define RANGE_PAGE 4096ULL
 #define RANGE_HUGE (2ULL << 20)
@@ -50,6 +49,7 @@ enum range_where { RANGE_NOWHERE, RANGE_HOST, RANGE_DEVICE };
 
 struct range_chunk {
 	struct list_head lru; /* if on a device */
+	struct hw_hold hold;  /* host memory, while HOST */
 	u64 va;
 	u32 pages;	 /* that the job has in it */
 	u8 where;	 /* enum range_where */

@@ -12,9 +12,17 @@
 #include "models/mm_uvm.h"
 #include "models/table.h"
 
+/* What the host has of a block, and nobody else. */
+static u64 host_content(void *arg, const struct hw_hold *h)
+{
+	return bits_count(&gs_container_of(h, struct uvm_block, hold)->host) * UVM_PAGE;
+}
+
 static int uvm_init(struct mm *m)
 {
 	struct mm_uvm *u = uvm_of(m);
+
+	m->machine->hostmem.content = host_content;
 
 	u->p = m->params;
 	u->ndevices = m->machine->device.count;
@@ -78,6 +86,7 @@ static void remove_pages(struct mm_uvm *u, struct uvm_block *b, const struct gm_
 	if (b->host_pages > b->nmapped) {
 		u->stats.host_bytes -= (b->host_pages - b->nmapped) * UVM_PAGE;
 		b->host_pages = b->nmapped;
+		hw_host_shrink(&u->mm.machine->hostmem, &b->hold, b->nmapped * UVM_PAGE);
 	}
 	for (u16 d = 0; d < u->ndevices; d++) {
 		struct gm_bitmap here = bits_and(pages, &b->side[d].resident);
@@ -179,7 +188,7 @@ static bool remote(struct mm_uvm *u, struct mm_touch *t)
 
 	uvm_span_touched(t->va, end, &first, &last);
 	last = bits_find(&b->host, first, last, false);
-	if (last == first || b->host_ready > gs_now(u->mm.sim))
+	if (last == first || b->hold.tier == HW_SSD || b->host_ready > gs_now(u->mm.sim))
 		return false;
 	t->kind = MM_REMOTE;
 	t->covered = gs_min(end, b->va + ((u64)last << UVM_PAGE_SHIFT)) - t->va;

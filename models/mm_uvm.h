@@ -19,8 +19,7 @@
 #define MM_UVM_H
 
 #include "kernel-core/gm_policy.h"
-#include "models/hw.h"
-#include "sim/mm.h"
+#include "models/mm_host.h"
 
 #define UVM_PAGE_SHIFT	12
 #define UVM_PAGE	(1ULL << UVM_PAGE_SHIFT)
@@ -96,6 +95,7 @@ struct uvm_block { /* 2 MiB of addresses, aligned */
 	struct gm_bitmap host;	  /* content is in host memory */
 	struct gm_bitmap cpu;	  /* ... and the CPU has it mapped; within host */
 	gs_time host_ready;	  /* last copy to the host done */
+	struct hw_hold hold;	  /* of host_pages, as far as they are in memory */
 	u64 dma_mapped;		  /* bit per device */
 	u32 nmapped;		  /* pages */
 	u32 host_pages;		  /* host memory taken; kept while data is on a device */
@@ -337,10 +337,14 @@ gs_time uvm_take_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_tim
  */
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
 		     const struct gm_bitmap *pages, u32 n, gs_time t, u64 *bytes);
-/* Take host memory for the whole block, @scattered or in one; returns the CPU time. */
-gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered);
-/* ... and make it reachable for @device. */
-gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device);
+/*
+ * From @t on take host memory for the whole block, @scattered or in one, for
+ * @who; returns when the CPU has it, with its content.
+ */
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered, gs_time t,
+		      enum hw_opener who);
+/* ... for @device, and make it reachable there. */
+gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_time t);
 /* Occupy the link with @n pages in @runs of the host's memory; returns when they have arrived. */
 gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir, u32 n,
 		      u32 runs, gs_time earliest);

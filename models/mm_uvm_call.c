@@ -229,10 +229,10 @@ static gs_time populate(struct mm_uvm *u, struct uvm_block *b, const struct gm_b
 {
 	u64 bytes = bits_count(pages) * UVM_PAGE;
 
+	t = uvm_host_hold(u, b, true, t, HW_BY_CPU);
 	bits_set(&b->host, pages);
 	u->content_pages += bits_count(pages);
-	return t + uvm_host_hold(u, b, true) +
-	       gs_muldiv_up(bytes, GS_S, u->mm.machine->host.zero_bps);
+	return t + gs_muldiv_up(bytes, GS_S, u->mm.machine->host.zero_bps);
 }
 
 /* The block at job->at; returns when the host thread can go on. */
@@ -245,6 +245,9 @@ static gs_time cpu_block(struct job *job, gs_time t)
 	if (!b || !b->leaf)
 		return t;
 	touched = bits_and(&touched, &b->mapped);
+	if (b->hold.tier == HW_SSD)
+		t = uvm_host_hold(u, b, true, t, HW_BY_CPU);
+	hw_host_written(&u->mm.machine->hostmem, &b->hold);
 	absent = bits_andnot(&touched, &b->cpu);
 	if (!bits_any(&absent))
 		return t;

@@ -8,8 +8,6 @@
  * is that of the last migration.  Everything resident and not discarded is
  * copied back; there is no dirty bit.
  */
-#include <errno.h>
-
 #include "models/mm_uvm.h"
 
 void uvm_relist(struct mm_uvm *u, struct uvm_block *b, u16 device, enum uvm_list list)
@@ -43,23 +41,19 @@ void uvm_sort_chunk(struct mm_uvm *u, struct uvm_block *b, u16 device)
 }
 
 /* Host pages, once taken, stay while the data is on a device (uvm_va_block.c). */
-gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered)
+gs_time uvm_host_hold(struct mm_uvm *u, struct uvm_block *b, bool scattered, gs_time t,
+		      enum hw_opener who)
 {
 	u32 pages = b->nmapped;
-	u64 capacity = u->mm.machine->host.dram_capacity;
 
+	t = mm_host_open(&u->mm, &b->hold, gs_max(pages, b->host_pages) * UVM_PAGE, t, who);
 	if (b->host_pages >= pages)
-		return 0;
+		return t;
 	scattered |= !u->p->cpu_chunk_huge;
 	u->stats.host_bytes += (pages - b->host_pages) * UVM_PAGE;
 	b->host_pages = pages;
 	b->scattered |= scattered;
-	if (u->stats.host_bytes > capacity)
-		mm_fail(&u->mm, -ENOMEM,
-			"uvm: host memory is full: %llu bytes are to be held, host.dram.capacity "
-			"is %llu",
-			u->stats.host_bytes, capacity);
-	return scattered ? 0 : u->mm.machine->host.alloc_huge_ps;
+	return t + (scattered ? 0 : u->mm.machine->host.alloc_huge_ps);
 }
 
 /* Host pages are mapped for DMA once, when a device first meets them. */
@@ -72,22 +66,23 @@ static gs_time dma_map(struct mm_uvm *u, struct uvm_block *b, u16 device)
 	return b->nmapped * u->p->dma_page;
 }
 
-gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device)
+gs_time uvm_host_ready(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_time t)
 {
-	return uvm_host_hold(u, b, false) + dma_map(u, b, device);
+	return uvm_host_hold(u, b, false, t, HW_BY_DEVICE) + dma_map(u, b, device);
 }
 
 gs_time uvm_host_copy(struct mm_uvm *u, struct uvm_block *b, u16 device, enum hw_dir dir, u32 n,
 		      u32 runs, gs_time earliest)
 {
 	struct hw_link *l = &u->mm.machine->links[device];
-	gs_time extra = 0;
+	gs_time extra = 0, start, end;
 
 	if (b->scattered && l->curve)
 		runs = n; /* the curve knows what small transfers take */
 	else if (b->scattered)
 		extra = n * u->p->copy_page;
-	return hw_link_send_runs(l, dir, n * UVM_PAGE, runs, extra, earliest, NULL);
+	end = hw_link_send_runs(l, dir, n * UVM_PAGE, runs, extra, earliest, &start);
+	return mm_host_copied(&u->mm, &b->hold, dir == HW_D2H, n * UVM_PAGE, start, end);
 }
 
 gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
@@ -96,7 +91,7 @@ gs_time uvm_copy_out(struct mm_uvm *u, struct uvm_block *b, u16 device,
 	struct uvm_side *s = &b->side[device];
 	u32 runs = bits_runs(pages);
 
-	t += uvm_host_ready(u, b, device) + runs * u->p->push;
+	t = uvm_host_ready(u, b, device, t) + runs * u->p->push;
 	/* what is still on its way in has to arrive first */
 	s->out = uvm_host_copy(u, b, device, HW_D2H, n, runs, gs_max(t, s->in));
 	b->host_ready = gs_max(b->host_ready, s->out);

@@ -61,11 +61,13 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages, u32 n)
 		u->stats.cpu_unmaps++;
 		bits_clear(&b->cpu, &mapped);
 	}
-	mv->t += uvm_host_ready(u, b, mv->device) + runs * u->p->push;
+	mv->t = uvm_host_ready(u, b, mv->device, mv->t) + runs * u->p->push;
 	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, n, runs,
 				gs_max(gs_max(mv->t, mv->room), b->host_ready));
 	mv->end = gs_max(mv->end, arrived);
 	bits_clear(&b->host, pages);
+	if (!bits_any(&b->host))
+		hw_host_stale(&u->mm.machine->hostmem, &b->hold);
 	count_h2d(mv, pages, n);
 }
 

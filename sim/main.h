@@ -47,7 +47,7 @@ struct run {
 	struct mm *mm;
 	struct gs_result res;
 	struct gs_progress *bar; /* NULL: none */
-	struct gs_stat_block stats[5];
+	struct gs_stat_block stats[8];
 	char title[128];
 	struct gs_warning *warnings;
 	size_t nwarnings, cap_warnings;

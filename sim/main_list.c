@@ -119,6 +119,7 @@ int cmd_list(int argc, char **argv)
 		      gm_prefetcher_help);
 	list_policies("timing (workload.timing)", gs_timing_names, timing_help);
 	list_files("machines", "machine");
+	list_files("drives below host memory", "ssd");
 	list_files("managers, ready made", "manager");
 	return GS_EXIT_OK;
 }

@@ -169,6 +169,14 @@ static void make_stats(struct run *r)
 							(const char *)r->mm + ops->stats_offset };
 	r->stats[n++] = (struct gs_stat_block){ "link_h2d", link_rows, &m->links->stats[HW_H2D] };
 	r->stats[n++] = (struct gs_stat_block){ "link_d2h", link_rows, &m->links->stats[HW_D2H] };
+	if (m->ssd.count) {
+		r->stats[n++] =
+			(struct gs_stat_block){ "host", hw_host_stat_rows, &m->hostmem.stats };
+		r->stats[n++] = (struct gs_stat_block){ "ssd_read", hw_ssd_stat_rows,
+							&m->drives.stats[HW_SSD_READ] };
+		r->stats[n++] = (struct gs_stat_block){ "ssd_write", hw_ssd_stat_rows,
+							&m->drives.stats[HW_SSD_WRITE] };
+	}
 	gs_assert(n < GS_ARRAY_SIZE(r->stats));
 }
 

@@ -42,6 +42,7 @@ void setup_sections(struct setup *s)
 	add_section(s, &n, "host", hw_host_rows, &s->machine.host);
 	add_section(s, &n, "link", hw_link_rows, &s->machine.link);
 	add_section(s, &n, "peer_link", hw_peer_rows, &s->machine.peer);
+	add_section(s, &n, "ssd", hw_ssd_rows, &s->machine.ssd);
 	add_section(s, &n, "manager", mm_common_rows, &s->manager);
 	for (size_t i = 0; mm_managers[i]; i++) {
 		const struct mm_ops *ops = mm_managers[i];

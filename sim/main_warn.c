@@ -108,6 +108,10 @@ static bool has_hints(const struct view *v)
 {
 	return v->s->workload.hints;
 }
+static bool has_ssd(const struct view *v)
+{
+	return v->s->machine.ssd.count;
+}
 static bool is_scaled(const struct view *v)
 {
 	return v->s->workload.timing == GS_SCALED;
@@ -132,6 +136,13 @@ static const struct {
 	{ "manager.gmem.evict_groups", evicts_ahead, "manager.gmem.async_evict: on" },
 	{ "manager.gmem.batch_max", batches, "manager.gmem.batching: on" },
 	{ "manager.gmem.fault_groups", batches, "manager.gmem.batching: on" },
+	{ "ssd.capacity", has_ssd, "ssd.count: 1" },
+	{ "ssd.read.", has_ssd, "ssd.count: 1" },
+	{ "ssd.write.", has_ssd, "ssd.count: 1" },
+	{ "ssd.queue_depth", has_ssd, "ssd.count: 1" },
+	{ "ssd.command", has_ssd, "ssd.count: 1" },
+	{ "ssd.gpu_direct", has_ssd, "ssd.count: 1" },
+	{ "ssd.headroom", has_ssd, "ssd.count: 1" },
 	{ "workload.hint_depth", has_hints, "workload.hints: true" },
 	{ "workload.scale", is_scaled, "workload.timing: scaled" },
 };

@@ -76,8 +76,10 @@ struct mm_stats {
 	u64 prefetched_bytes; /* asked for before the touch, moved or zeroed */
 	u64 prefetch_useful, prefetch_late, prefetch_wasted; /* units */
 	u64 cpu_faults;
-	u64 hbm_bytes;	    /* gauge: resident now, all devices */
-	u64 hbm_peak_bytes; /* gauge */
+	u64 ssd_read_bytes, ssd_write_bytes; /* the tier below host memory */
+	u64 host_evictions;		     /* chunks that left host memory for it */
+	u64 hbm_bytes;			     /* gauge: resident now, all devices */
+	u64 hbm_peak_bytes;		     /* gauge */
 };
 extern const struct gm_stat mm_stat_rows[];
 

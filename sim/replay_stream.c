@@ -174,8 +174,9 @@ static void host_touched(struct mm_done *d, int err)
 	struct item *it = stream_head(s);
 
 	if (err && !s->r->err) {
-		gs_err("the host cannot touch %llu bytes at 0x%llx: %s", it->bytes, it->va,
-		       strerror(-err));
+		if (!s->r->mm->err) /* else the manager has said why */
+			gs_err("the host cannot touch %llu bytes at 0x%llx: %s", it->bytes, it->va,
+			       strerror(-err));
 		s->r->err = err;
 	}
 	s->run.ev = (struct gs_event){ .fn = host_worked };

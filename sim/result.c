@@ -45,6 +45,8 @@ const struct gm_stat gs_mean_rows[] = {
 	GM_GAUGE(struct gs_mean, h2d_prefetch_bytes, GM_BYTES, "To the device ahead of need"),
 	GM_GAUGE(struct gs_mean, d2h_evict_bytes, GM_BYTES, "To the host to make room"),
 	GM_GAUGE(struct gs_mean, d2h_cpu_bytes, GM_BYTES, "To the host since the CPU touched it"),
+	GM_GAUGE(struct gs_mean, ssd_read_bytes, GM_BYTES, "Read from the SSD"),
+	GM_GAUGE(struct gs_mean, ssd_write_bytes, GM_BYTES, "Written to the SSD"),
 	GM_STAT_END
 };
 GM_STATS_COMPLETE(struct gs_mean, gs_mean_rows, 1);
@@ -84,6 +86,8 @@ static void mean_add(struct gs_mean *m, const struct gs_iter_result *it)
 	m->d2h_evict_bytes += s->d2h_evict_bytes;
 	m->d2h_cpu_bytes += s->d2h_cpu_bytes;
 	m->d2d_bytes += s->d2d_bytes;
+	m->ssd_read_bytes += s->ssd_read_bytes;
+	m->ssd_write_bytes += s->ssd_write_bytes;
 	m->zeroed_bytes += s->zeroed_bytes;
 	m->discarded_bytes += s->discarded_bytes;
 	m->prefetched_bytes += s->prefetched_bytes;
@@ -162,6 +166,8 @@ static void json_iteration(struct gs_json *j, const struct gs_report *r,
 	gs_json_u64(j, "prefetched_bytes", it->mm.prefetched_bytes);
 	gs_json_u64(j, "h2d_bytes", h2d(&it->mm));
 	gs_json_u64(j, "d2h_bytes", d2h(&it->mm));
+	gs_json_u64(j, "ssd_read_bytes", it->mm.ssd_read_bytes);
+	gs_json_u64(j, "ssd_write_bytes", it->mm.ssd_write_bytes);
 	gs_json_u64(j, "evictions", it->mm.evictions);
 	gs_json_u64(j, "misses", it->mm.misses);
 	gs_json_u64(j, "touches", it->mm.touches);

@@ -54,6 +54,7 @@ struct gs_mean {
 	u64 prefetched_bytes, prefetch_useful, prefetch_late, prefetch_wasted;
 	u64 hbm_bytes, hbm_peak_bytes, footprint_bytes;
 	u64 h2d_demand_bytes, h2d_prefetch_bytes, d2h_evict_bytes, d2h_cpu_bytes;
+	u64 ssd_read_bytes, ssd_write_bytes;
 };
 extern const struct gm_stat gs_mean_rows[];
 void gs_report_mean(const struct gs_report *r, struct gs_mean *mean);

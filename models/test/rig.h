@@ -40,6 +40,7 @@ static inline void rig_machine(struct rig *r, const struct mm_ops *ops, const ch
 					 { "host", hw_host_rows, &r->machine.host },
 					 { "link", hw_link_rows, &r->machine.link },
 					 { "peer_link", hw_peer_rows, &r->machine.peer },
+					 { "ssd", hw_ssd_rows, &r->machine.ssd },
 					 { "manager", mm_common_rows, &r->common },
 					 { ops && ops->prefix ? ops->prefix : NULL,
 					   ops ? ops->params : NULL, NULL },
@@ -47,7 +48,7 @@ static inline void rig_machine(struct rig *r, const struct mm_ops *ops, const ch
 
 	memset(r, 0, sizeof(*r));
 	if (ops && ops->params_size)
-		sections[5].obj = r->params = gs_calloc(1, ops->params_size);
+		sections[6].obj = r->params = gs_calloc(1, ops->params_size);
 	r->cfg = gs_config_new();
 	for (; sets && *sets; sets++)
 		assert_int_equal(gs_config_set(r->cfg, *sets), 0);

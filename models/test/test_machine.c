@@ -20,6 +20,26 @@ static void load(const char *path, struct gs_machine *m)
 	gs_config_free(cfg);
 }
 
+static void every_drive_is_one(void **state)
+{
+	glob_t g;
+
+	assert_int_equal(glob("configs/ssd/*.yaml", 0, NULL, &g), 0);
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		struct hw_ssd_cfg ssd;
+		struct gs_section sections[] = { { "ssd", hw_ssd_rows, &ssd },
+						 { NULL, NULL, NULL } };
+		struct gs_config *cfg = gs_config_new();
+
+		assert_int_equal(gs_config_load(cfg, g.gl_pathv[i]), 0);
+		assert_int_equal(gs_config_bind(cfg, sections, NULL), 0);
+		assert_int_equal(ssd.count, 1);
+		assert_true(ssd.bps[HW_SSD_READ] >= ssd.bps[HW_SSD_WRITE]);
+		gs_config_free(cfg);
+	}
+	globfree(&g);
+}
+
 static void every_preset_is_a_machine(void **state)
 {
 	glob_t g;
@@ -44,6 +64,7 @@ static void every_value_of_a_preset_has_a_source(void **state)
 	glob_t g;
 
 	assert_int_equal(glob("configs/machine/*.yaml", 0, NULL, &g), 0);
+	assert_int_equal(glob("configs/ssd/*.yaml", GLOB_APPEND, NULL, &g), 0);
 	for (size_t i = 0; i < g.gl_pathc; i++) {
 		FILE *f = fopen(g.gl_pathv[i], "r");
 
@@ -82,6 +103,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_preset_is_a_machine),
+		cmocka_unit_test(every_drive_is_one),
 		cmocka_unit_test(every_value_of_a_preset_has_a_source),
 		cmocka_unit_test(the_defaults_are_an_a100_40),
 	};
