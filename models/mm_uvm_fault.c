@@ -173,7 +173,7 @@ static gs_time serve(struct uvm_gpu *g, struct uvm_entry *e, gs_time t)
 	struct uvm_want want;
 
 	uvm_arrive(u, b, g->device);
-	for (int i = 0; i < UVM_WORDS; i++)
+	bits_each_word(i)
 		want.all.w[i] = e->faulted.w[i] & b->mapped.w[i] & ~s->resident.w[i];
 	want.n = bits_count(&want.all);
 	want.nahead = 0;
