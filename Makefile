@@ -160,8 +160,9 @@ kmod: ## compile kernel-core as gmem.ko against the installed kernel headers
 kmod-test: ## boot Debian's kernels under QEMU and test gmem.ko in them
 	@scripts/kmod-test.sh
 
-validate: all ## published results of the G10 paper against ours (GMEMSIM_DATA)
+validate: all ## published and measured figures against ours (GMEMSIM_DATA for most)
 	@scripts/validate.sh build/gmemsim
+	@build/gmemsim validate points
 
 install: all ## program and configs; PREFIX=/usr/local, DESTDIR=
 	install -D -m 755 build/gmemsim $(DESTDIR)$(PREFIX)/bin/gmemsim

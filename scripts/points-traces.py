@@ -107,33 +107,62 @@ def batch(k):
     return make
 
 
+ARRAY = 2048 * MIB  # of the jobs for overcommit; 1 ms of compute for a GiB
+PARTS = 16
+
+
+def one_pass(about, touches):
+    """Two iterations of one pass; what it touches goes into 16 kernels of equal length."""
+    j = Job("2 GiB, one pass an iteration: " + about)
+    t = j.tensor(ARRAY)
+    for _ in range(2):
+        j.iteration()
+        for k in range(PARTS):
+            j.kernel(touches(t, k), ARRAY * 1000000 // (1024 * MIB) // PARTS)
+    return j
+
+
+def in_order():
+    return one_pass("from beginning to end", lambda t, k: [[t, k * ARRAY // PARTS, ARRAY // PARTS, "rw"]])
+
+
+def graph():
+    """A quarter is used at random all the time, the rest goes by: vertices and edges."""
+    hot, part = ARRAY // 4, ARRAY * 3 // 4 // PARTS
+    return one_pass("a quarter at random with each sixteenth of the rest",
+                    lambda t, k: [[t, hot + k * part, part, "r"], [t, 0, hot, "rw", "random"]])
+
+
 def scatter():
-    """1 GiB, read four times an iteration in an order of each time; 1 ms a pass: 1 TB/s."""
-    j = Job("1 GiB, all pages in random order, four times an iteration")
-    t = j.tensor(1024 * MIB)
-    for _ in range(3):
+    """All pages in random order, in one kernel."""
+    j = Job("2 GiB, one pass an iteration: all pages in random order")
+    t = j.tensor(ARRAY)
+    for _ in range(2):
         j.iteration()
-        for _ in range(4):
-            j.kernel([[t, 0, 1024 * MIB, "r", "random"]], 1000000)
+        j.kernel([[t, 0, ARRAY, "rw", "random"]], ARRAY * 1000000 // (1024 * MIB))
     return j
 
 
-def sweeps():
-    """The same in order: a stencil, a stream."""
-    j = Job("1 GiB from beginning to end, four times an iteration")
-    t = j.tensor(1024 * MIB)
-    for _ in range(3):
-        j.iteration()
-        for _ in range(4):
-            j.kernel([[t, 0, 1024 * MIB, "rw"]], 1000000)
-    return j
+def mixed(blocks, groups, passes):
+    """Pages come in random order out of so many blocks at a time, as batches were seen to."""
+    def make():
+        j = Job("groups of %d blocks in turn, the pages of a group in random order" % blocks)
+        group = blocks * BLOCK
+        t = j.tensor(groups * group)
+        for _ in range(2 if passes > 1 else 1):
+            j.iteration()
+            for _ in range(passes):
+                for g in range(groups):
+                    j.kernel([[t, g * group, group, "rw", "random"]], group * 1000000 // (1024 * MIB))
+        return j
+    return make
 
 
 def gemm():
-    """C = A B of 8192 x 8192 floats.  Panels of 128 rows of A, one after the other; against each
-    all of B, in panels of 1024 columns: a page of each of the 8192 rows of 32 KiB."""
+    """C = A B of 8192 x 8192 floats, 512 rows of A and C at a time; against each all of B, column by
+    column, of which a page holds 1024: a page of each of the 8192 rows of 32 KiB, then the next."""
     n, row = 256 * MIB, 32 * KIB
-    j = Job("a product of two matrices of 8192 x 8192 floats, tile by tile")
+    j = Job("a product of two matrices of 8192 x 8192 floats, operand by operand")
     a, b, c = (j.tensor(n) for _ in range(3))
     j.iteration()
     for i in range(0, n, 512 * row):
@@ -169,8 +198,8 @@ def ping_pong():
 
 JOBS = {"fault-2mib": fault_2mib, "stream": stream, "tree-up": tree_up, "tree-down": tree_down,
         "tree-groups": tree_groups, "tree-random": tree_random, "batch-1": batch(1), "batch-4": batch(4),
-        "batch-16": batch(16), "batch-32": batch(32), "scatter": scatter, "sweeps": sweeps, "gemm": gemm,
-        "matmul": matmul_reuse, "ping-pong": ping_pong}
+        "batch-16": batch(16), "batch-32": batch(32), "scatter": scatter, "in-order": in_order, "graph": graph, "gemm": gemm,
+        "mixed-7": mixed(7, 16, 1), "mixed-2": mixed(2, 64, 4), "matmul": matmul_reuse, "ping-pong": ping_pong}
 
 
 def main():

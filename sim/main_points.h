@@ -35,17 +35,17 @@ struct figure { /* `points.NAME`: figure_rows */
 
 	/* understood */
 	double wanted, unit; /* in base units: published = wanted * unit */
-	u32 *select[2];	     /* case of each axis, or ANY; of value and of over */
+	u64 *select[2];	     /* cases of each axis, a bit each; of value and of over */
 	size_t counter[2];
 	bool ratio;
 
 	/* found, in the unit of `published` */
-	double simulated, min, max;
+	double simulated, min, max; /* a range: its geometric mean and ends */
 	u64 combinations;
 	struct effect *effects; /* largest first */
 	size_t neffects;
 };
-#define ANY_CASE (~0U)
+enum { MAX_CASES = 64 }; /* of an axis */
 
 struct experiment {
 	const char *path;

@@ -4,13 +4,14 @@
  *
  *	figure = value(at) [/ over(over_at)] / per        1 - that, if `saved`
  *
- * `at` names a case of each axis of the sweep.  Where it says *, the figure is a
- * range over all cases; an axis that is * in both `at` and `over_at` goes
- * along in both, one that is * in one of them varies there alone.
+ * `at` names a case of each axis of the sweep, as a pattern of the shell.  Where that
+ * fits several, the figure is a range over them, and their geometric mean; an axis
+ * with the same cases in `at` and `over_at` goes along in both, else each varies alone.
  */
 #include "sim/main_points.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,38 +68,35 @@ static int parse_published(const struct experiment *e, const char *key, struct f
 
 /* ---- which runs ---- */
 
-static int find_case(const struct gs_axis *a, const char *label, size_t len, u32 *index)
+/* The cases of @a that @pattern fits, a bit each. */
+static u64 find_cases(const struct gs_axis *a, const char *pattern)
 {
-	if (len == 1 && *label == '*') {
-		*index = ANY_CASE;
-		return 0;
-	}
-	for (u32 i = 0; i < a->n; i++) {
-		*index = i;
-		if (!strncmp(a->cases[i].label, label, len) && !a->cases[i].label[len])
-			return 0;
-	}
-	return -ENOENT;
+	u64 found = 0;
+
+	for (u32 i = 0; i < a->n && i < MAX_CASES; i++)
+		if (!fnmatch(pattern, a->cases[i].label, 0))
+			found |= 1ULL << i;
+	return found;
 }
 
-/* "uvm, *, 25 GB/s": a case of each axis. */
-static int parse_select(const struct experiment *e, const char *key, const char *text, u32 *out)
+/* "uvm, *, 25 GB/s": a case of each axis.  Cuts @text in place. */
+static int parse_select(const struct experiment *e, const char *key, char *text, u64 *out)
 {
 	for (size_t a = 0; a < e->grid.naxes; a++) {
-		size_t len, skip;
+		char *word = text + strspn(text, " "), *end = word + strcspn(word, ",");
 
-		text += strspn(text, " ");
-		skip = len = strcspn(text, ",");
-		while (len && text[len - 1] == ' ')
-			len--;
-		if (!len)
+		text = end + (*end == ',');
+		while (end > word && end[-1] == ' ')
+			end--;
+		*end = 0;
+		if (!*word)
 			return gs_config_error(e->setup.cfg, key,
 					       "names %zu of %zu axes; the next is '%s'", a,
 					       e->grid.naxes, e->grid.axes[a].name);
-		if (find_case(&e->grid.axes[a], text, len, &out[a]))
-			return gs_config_error(e->setup.cfg, key, "axis '%s' has no case '%.*s'",
-					       e->grid.axes[a].name, (int)len, text);
-		text += skip + (text[skip] == ',');
+		out[a] = find_cases(&e->grid.axes[a], word);
+		if (!out[a])
+			return gs_config_error(e->setup.cfg, key, "axis '%s' has no case '%s'",
+					       e->grid.axes[a].name, word);
 	}
 	if (*text)
 		return gs_config_error(e->setup.cfg, key, "names more than %zu axes: '%s'",
@@ -152,23 +150,37 @@ double figure_counter(const struct run *r, const char *name)
 
 struct vary {
 	size_t axis, i, n;
-	bool in[2];	  /* of value, of over */
-	double sum[1024]; /* of logarithms, by case */
+	u32 cases[MAX_CASES];
+	bool in[2];	       /* of value, of over */
+	double sum[MAX_CASES]; /* of logarithms */
 };
-enum { MAX_VARY = 16 };
+enum { MAX_VARY = 32 };
+
+static void add_vary(struct vary *v, size_t *n, size_t axis, u64 cases, bool in0, bool in1)
+{
+	struct vary *x = &v[*n];
+
+	if (hweight64(cases) < 2)
+		return;
+	gs_assert(*n < MAX_VARY);
+	*x = (struct vary){ .axis = axis, .in = { in0, in1 } };
+	for (u32 i = 0; i < MAX_CASES; i++)
+		if (cases >> i & 1)
+			x->cases[x->n++] = i;
+	(*n)++;
+}
 
 static size_t find_varying(const struct experiment *e, const struct figure *f, struct vary *v)
 {
 	size_t n = 0;
 
-	for (size_t a = 0; a < e->grid.naxes; a++)
-		if (f->select[0][a] == ANY_CASE || f->select[1][a] == ANY_CASE) {
-			gs_assert(n < MAX_VARY && e->grid.axes[a].n <= GS_ARRAY_SIZE(v->sum));
-			v[n++] = (struct vary){ .axis = a,
-						.n = e->grid.axes[a].n,
-						.in = { f->select[0][a] == ANY_CASE,
-							f->select[1][a] == ANY_CASE } };
-		}
+	for (size_t a = 0; a < e->grid.naxes; a++) {
+		bool along = !f->ratio || f->select[0][a] == f->select[1][a];
+
+		add_vary(v, &n, a, f->select[0][a], true, along);
+		if (!along)
+			add_vary(v, &n, a, f->select[1][a], false, true);
+	}
 	return n;
 }
 
@@ -179,11 +191,11 @@ static size_t point_of(const struct experiment *e, const struct figure *f, int s
 	size_t point = 0;
 
 	for (size_t a = 0; a < e->grid.naxes; a++) {
-		size_t c = f->select[side][a];
+		size_t c = (size_t)__builtin_ctzll(f->select[side][a]);
 
 		for (size_t i = 0; i < nv; i++)
 			if (v[i].axis == a && v[i].in[side])
-				c = v[i].i;
+				c = v[i].cases[v[i].i];
 		point = point * e->grid.axes[a].n + c;
 	}
 	return point;
@@ -215,22 +227,30 @@ static void mark_wanted(struct experiment *e, const struct figure *f)
 
 /* ---- loading ---- */
 
+static int understand_select(const struct experiment *e, struct figure *f, int side,
+			     const char *key, const char *text)
+{
+	char *path = gs_asprintf("points.%s.%s", f->name, key), *cut = gs_strdup(text);
+	int err;
+
+	f->select[side] = gs_calloc(e->grid.naxes + 1, sizeof(u64));
+	err = parse_select(e, path, cut, f->select[side]);
+	free(cut);
+	free(path);
+	return err;
+}
+
 static int understand(struct experiment *e, struct figure *f)
 {
 	char *key = gs_asprintf("points.%s.published", f->name);
 	int err = parse_published(e, key, f);
 
-	for (int side = 0; side < 2; side++)
-		f->select[side] = gs_calloc(e->grid.naxes + 1, sizeof(u32));
 	free(key);
-	key = gs_asprintf("points.%s.at", f->name);
 	if (!err)
-		err = parse_select(e, key, f->at, f->select[0]);
-	free(key);
-	key = gs_asprintf("points.%s.over_at", f->name);
+		err = understand_select(e, f, 0, "at", f->at);
 	if (!err)
-		err = parse_select(e, key, *f->over_at ? f->over_at : f->at, f->select[1]);
-	free(key);
+		err = understand_select(e, f, 1, *f->over_at ? "over_at" : "at",
+					*f->over_at ? f->over_at : f->at);
 	f->ratio = *f->over || *f->over_at;
 	f->counter[0] = counter(e, f->value);
 	f->counter[1] = counter(e, *f->over ? f->over : f->value);
@@ -321,26 +341,31 @@ static struct effect effect_of(const struct experiment *e, const struct vary *v,
 		least = v->sum[i] < v->sum[least] ? i : least;
 		most = v->sum[i] > v->sum[most] ? i : most;
 	}
-	return (struct effect){ axis->name, axis->cases[least].label, axis->cases[most].label,
-				exp((v->sum[most] - v->sum[least]) * (double)v->n /
-				    (double)combinations) };
+	return (struct effect){
+		axis->name, axis->cases[v->cases[least]].label, axis->cases[v->cases[most]].label,
+		exp((v->sum[most] - v->sum[least]) * (double)v->n / (double)combinations)
+	};
 }
 
 void figure_eval(const struct experiment *e, struct figure *f)
 {
 	struct vary *v = gs_calloc(MAX_VARY, sizeof(*v));
 
+	double sum = 0;
+
 	f->neffects = find_varying(e, f, v);
-	f->simulated = f->min = f->max = combine(e, f, v, f->neffects);
+	f->min = f->max = combine(e, f, v, f->neffects);
 	do {
 		double x = combine(e, f, v, f->neffects);
 
+		sum += log(x);
 		f->min = fmin(f->min, x);
 		f->max = fmax(f->max, x);
 		f->combinations++;
 		for (size_t i = 0; i < f->neffects; i++)
 			v[i].sum[v[i].i] += log(x);
 	} while (next_combination(v, f->neffects));
+	f->simulated = f->neffects ? exp(sum / (double)f->combinations) : f->min;
 	f->effects = gs_calloc(f->neffects, sizeof(*f->effects));
 	for (size_t i = 0; i < f->neffects; i++)
 		f->effects[i] = effect_of(e, &v[i], f->combinations);
@@ -353,9 +378,8 @@ enum verdict figure_verdict(const struct figure *f)
 	double low = f->high > 0 ? f->low : f->wanted * (1 - f->within / 100.0);
 	double high = f->high > 0 ? f->high : f->wanted * (1 + f->within / 100.0);
 
-	if (f->simulated >= low && f->simulated <= high)
-		return POINT_OK;
-	if (f->neffects && f->wanted >= f->min && f->wanted <= f->max)
-		return POINT_INSIDE;
+	if (f->neffects ? f->wanted >= f->min && f->wanted <= f->max
+			: f->simulated >= low && f->simulated <= high)
+		return f->neffects ? POINT_INSIDE : POINT_OK;
 	return *f->open ? POINT_OPEN : POINT_OFF;
 }

@@ -24,7 +24,7 @@ static void deviation(const struct figure *f, char *buf, size_t size)
 {
 	double d = f->simulated / f->wanted - 1;
 
-	if (isnan(d))
+	if (isnan(d) || (f->high > 0 && figure_verdict(f) == POINT_OK)) /* a bound, and kept */
 		snprintf(buf, size, "-");
 	else if (fabs(d) >= 10)
 		snprintf(buf, size, "x %.1f", d + 1);
@@ -38,11 +38,15 @@ static void print_range(FILE *out, const struct figure *f)
 
 	with_unit(f, f->min, min, sizeof(min));
 	with_unit(f, f->max, max, sizeof(max));
-	fprintf(out, "    %s to %s over %llu combinations; on the average from\n", min, max,
-		f->combinations);
-	for (size_t i = 0; i < f->neffects; i++)
-		fprintf(out, "      %-16s x %.2f from '%s' to '%s'\n", f->effects[i].axis,
-			f->effects[i].factor, f->effects[i].lowest, f->effects[i].highest);
+	fprintf(out, "    the geometric mean of %llu combinations, from %s to %s; what matters:\n",
+		f->combinations, min, max);
+	for (size_t i = 0; i < f->neffects; i++) {
+		const struct effect *x = &f->effects[i];
+
+		if (x->lowest != x->highest)
+			fprintf(out, "      x %5.2f  %s, from '%s' to '%s'\n", x->factor, x->axis,
+				x->lowest, x->highest);
+	}
 }
 
 static void print_figure(FILE *out, const struct figure *f)

@@ -16,7 +16,7 @@ verdict() { # NAME REASON: ok without a reason
 experiment() {
 	cat >"$tmp/x.yaml" <<END
 workload:
-  trace: $PWD/configs/exp/points/sweeps.jsonl
+  trace: $PWD/configs/exp/points/in-order.jsonl
 manager: {type: gmem, unit: 16 MiB}
 sweep:
   axes:
@@ -58,18 +58,26 @@ expect 'a figure that is off, and nobody says why' 1 ' OFF ' 'published: 2
 value: h2d_bytes
 at: 50 %, 1 us
 over_at: 50 %, 1 us'
-expect 'a range: what varies, and by how much' 0 "link.latency *x 1.[0-9]* from '1 us' to '2 us'" 'published: 3 s
+expect 'a range: what varies, and by how much' 0 "x +1.[0-9]*  link.latency, from '1 us' to '2 us'" 'published: 3 s
 value: iteration_ps
 open: only the range is looked at
 at: "*, *"'
-expect 'an axis that varies on one side alone' 0 'over 2 combinations' "$same
+expect 'an axis that varies on one side alone' 0 'of 2 combinations' "$same
 within: 1000 %
 at: 25 %, *
 over_at: 50 %, 1 us"
-expect 'an axis that goes along on both sides' 0 'over 2 combinations' "$same
+expect 'an axis that goes along on both sides' 0 'of 2 combinations' "$same
 within: 1000 %
 at: 25 %, *
 over_at: 50 %, *"
+expect 'some cases of an axis, by a pattern' 0 'of 2 combinations' "$same
+within: 1000 %
+at: ?? %, 1 us
+over_at: 50 %, 1 us"
+expect 'a published figure within the range is no failure' 0 '0.75 .* in range' 'published: 0.75
+value: hbm_peak_bytes
+at: "*, 1 us"
+over_at: 50 %, 1 us'
 expect 'an unknown case' 2 "x.yaml:[0-9]+:[0-9]+: points.twice.at: axis 'link.latency' has no case '3 us'" "$same
 at: 50 %, 3 us"
 expect 'an axis is missing' 2 "names 1 of 2 axes; the next is 'link.latency'" "$same
