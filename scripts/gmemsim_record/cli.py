@@ -104,6 +104,9 @@ def parser():
     p.add_argument("--gather-spans", type=at_least(1), default=4096, metavar="G",
                    help="an embedding look-up lists the rows it reads; beyond G spans near rows "
                         "are joined, 1 reads from the first to the last row (default: 4096)")
+    p.add_argument("--cpu-time", action="store_true",
+                   help="count CPU time of the script's thread in place of wall time: for one "
+                        "thread (OMP_NUM_THREADS=1) on a machine that does other things")
     p.add_argument("--time-only", action="store_true",
                    help="record nothing, only say what the iterations take without a recorder")
     p.add_argument("--note", default="", metavar="TEXT", help="goes into the trace's `recorded`")
@@ -179,7 +182,7 @@ def report(a, rec, loop, emitter, wall):
         f"iteration")
     raw, net = sum(loop.seconds), sum(rec.seconds)
     say("seconds of the iterations, without the recorder: " +
-        " ".join(f"{s:.4g}" for s in rec.seconds) +
+        " ".join(f"{s:.6g}" for s in rec.seconds) +
         f"\n  being recorded took {raw / net:.3f} times as long "
         f"({rec.all_own / max(rec.watched, 1) / 1e3:.0f} us an operator); "
         f"whole run {wall:.1f} s")
@@ -192,6 +195,8 @@ def report(a, rec, loop, emitter, wall):
 
 def main(argv=None):
     a = arguments(argv)
+    if a.cpu_time:
+        os.environ["GMEMSIM_RECORD_CPU_TIME"] = "1"
     os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")   # a compiled graph hides its operators
     import torch
 
@@ -202,7 +207,8 @@ def main(argv=None):
     from .run import run
 
     about = (f"record_torch.py, from iteration {a.skip} of the script on, {cpu_model()}, "
-             f"{torch.get_num_threads()} threads, {datetime.date.today()}")
+             f"{torch.get_num_threads()} threads, {datetime.date.today()}"
+             + (", CPU time" if a.cpu_time else ""))
     emitter = Emitter(lambda meta: out.open_out(a.output, meta), {
         "name": os.path.basename(a.output)[:-len(out.format_of(a.output))],
         "framework": f"PyTorch {torch.__version__}",
@@ -234,7 +240,7 @@ def main(argv=None):
         say(nothing(a, loop, how))
         return status or 2
     if a.time_only:
-        say("seconds of the iterations: " + " ".join(f"{s:.4g}" for s in loop.seconds))
+        say("seconds of the iterations: " + " ".join(f"{s:.6g}" for s in loop.seconds))
         return status
     report(a, rec, loop, emitter, time.monotonic() - began)
     for line in cuda_memory(emitter.devices):

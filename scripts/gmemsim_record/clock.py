@@ -6,12 +6,14 @@ monotonic clock. Being watched costs an operator time twice: inside what is time
 called through Python) and outside (PyTorch finds its way to the recorder). Both are
 probed with an operator that does next to nothing, and taken off each.
 """
+import os
 import time
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-now = time.perf_counter_ns
+# --cpu-time sets this before anything is imported
+now = time.thread_time_ns if os.environ.get("GMEMSIM_RECORD_CPU_TIME") else time.perf_counter_ns
 
 
 class Timer:

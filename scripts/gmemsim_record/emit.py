@@ -91,7 +91,8 @@ class Emitter:
         if not self.knows(timer.device):
             return
         had = bool(touches)
-        touches = [[s.t, off, n, access] for s, off, n, access in touches if s.t is not None]
+        touches = [[s.t, spans[i], spans[i + 1], access] for s, access, spans in touches
+                   if s.t is not None for i in range(0, len(spans), 2)]
         if had and not touches:
             return
         if self.host_is_device and (phase == "data" or name == "aten._local_scalar_dense"):

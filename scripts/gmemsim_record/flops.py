@@ -77,6 +77,9 @@ def count_flops(op, cls, a, outs):
         return 0
     if cls == "pool" and outs and "backward" not in op and "adaptive" not in op and len(a) > 1:
         return outs[0].numel() * product(a[1] if isinstance(a[1], (tuple, list)) else [a[1]])
+    sparse = [t for t in a if isinstance(t, torch.Tensor) and t.layout is torch.sparse_coo]
+    if sparse:                                      # meets some rows of its table
+        return sum(t._values().numel() for t in sparse)
     if a and isinstance(a[0], (tuple, list)):       # _foreach_*: one element each of the first list
         n = sum(t.numel() for t in tensors_in(a[0]))
     else:

@@ -11,6 +11,8 @@ mark_iteration() it begins there; the last one then ends with the script.
 import time
 from contextlib import contextmanager
 
+from .clock import now
+
 active = None                                       # the Loop of the script that runs
 
 
@@ -89,7 +91,7 @@ class Loop:
 
     def _mark(self):
         self.sink.mark(self.whole)
-        self.began = time.monotonic()
+        self.began = now()
 
     def _boundary(self):
         """An iteration has ended."""
@@ -107,7 +109,7 @@ class Loop:
             self._begin()
 
     def _end(self):
-        self.seconds.append(time.monotonic() - self.began)
+        self.seconds.append((now() - self.began) / 1e9)
         self.whole += 1
         self.sink.whole(self.whole - 1)
 

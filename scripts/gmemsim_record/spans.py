@@ -37,11 +37,18 @@ def coarsened(spans, limit):
 
 
 def row_spans(table, index):
-    """Spans of the rows of @table that @index names."""
+    """Spans of the rows of @table that @index names, in order."""
     size = table.element_size()
     pitch, base = table.stride(0) * size, table.storage_offset() * size
     width = span_of(table[0])[1]
-    return merged([base + r * pitch, width] for r in torch.unique(index).tolist())
+    rows = torch.unique(index)
+    if width != pitch or not rows.numel():
+        return [(base + r * pitch, width) for r in rows.tolist()]
+    first = torch.ones_like(rows, dtype=torch.bool)     # of a run of neighbours
+    first[1:] = rows[1:] != rows[:-1] + 1
+    begin = first.nonzero().flatten()
+    count = torch.diff(begin, append=begin.new_tensor([rows.numel()]))
+    return [(base + r * pitch, n * pitch) for r, n in zip(rows[begin].tolist(), count.tolist())]
 
 
 def element_spans(x, target):

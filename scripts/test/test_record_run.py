@@ -5,12 +5,14 @@ import glob
 import json
 import os
 import re
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+
+import torch_runs
+from torch_runs import PYTHON
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
@@ -18,17 +20,6 @@ RECORDER = os.path.join(ROOT, "scripts", "record_torch.py")
 GMT = os.path.join(ROOT, "traces", "gmt.py")
 GMEMSIM = os.environ.get("GMEMSIM", os.path.join(ROOT, "build", "gmemsim"))
 
-
-def python_with_torch():
-    for python in (sys.executable, "/usr/bin/python3"):
-        if os.path.exists(python) and not subprocess.run(
-                [python, "-c", "import torch, zstandard"], capture_output=True).returncode:
-            return python
-    print("skipped: no torch")
-    sys.exit(0)
-
-
-PYTHON = python_with_torch()
 
 # Two layers, some iterations; what it does then is the case's own.
 TRAIN = """
@@ -119,11 +110,8 @@ class Run:
             f.write(script)
         self.path = os.path.join(self.folder.name, name)
         what = ["-m", module] if module else [path]
-        p = subprocess.run(
-            [PYTHON, RECORDER, "-o", self.path, *options, "--", *what, *args],
-            env=dict(os.environ, OMP_NUM_THREADS="1", **(env or {})), cwd=self.folder.name,
-            capture_output=True, text=True,
-            preexec_fn=limit and (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
+        p = torch_runs.run([RECORDER, "-o", self.path, *options, "--", *what, *args],
+                           cwd=self.folder.name, env=env, limit=limit)
         self.status, self.out, self.err = p.returncode, p.stdout, p.stderr
         self.files = sorted(os.path.basename(f) for f in glob.glob(self.folder.name + "/*.*")
                             if not f.endswith(".py"))
@@ -232,7 +220,7 @@ class Refusals(unittest.TestCase):
         self.refused(Run(TRAIN, name="job.txt"), 2, "must end in one of .gmt")
 
     def test_script_that_is_not_there(self):
-        p = subprocess.run([PYTHON, RECORDER, "--", "nowhere.py"], capture_output=True, text=True)
+        p = torch_runs.run([RECORDER, "--", "nowhere.py"])
         self.assertEqual(p.returncode, 2)
         self.assertIn("nowhere.py: no such script", p.stderr)
 
@@ -263,18 +251,20 @@ class Trace(unittest.TestCase):
         if os.path.exists(GMEMSIM):
             subprocess.run([GMEMSIM, "trace", "verify", a.path], check=True, capture_output=True)
 
-    def test_ideal_replay_takes_as_long_as_the_iteration_did(self):
+    def test_replay_and_profiler_agree_with_the_recording(self):
         if not os.path.exists(GMEMSIM):
             self.skipTest("gmemsim is not built")
-        r = Run(TRAIN + "for i in range(4): iteration()")
-        p = subprocess.run([GMEMSIM, "run", os.path.join(ROOT, "configs/exp/single.yaml"),
-                            "--trace", r.path, "--set", "manager.type=ideal", "--set",
-                            "workload.timing=recorded", "--json", "--quiet"], check=True,
-                           capture_output=True, text=True)
-        simulated = [i["time_ps"] / 1e12 for i in json.loads(p.stdout)["result"]["iterations"]]
-        line = re.search(r"without the recorder: (.*)", r.err)[1]
-        for a, b in zip(simulated, map(float, line.split()), strict=True):
-            self.assertLess(abs(a / b - 1), 0.02)
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "job.py")
+            with open(path, "w") as f:
+                f.write(TRAIN.replace("64", "256") + "for i in range(4): iteration()")
+            p = torch_runs.run([os.path.join(ROOT, "scripts", "check_recording.py"),
+                                "--repeat", "1", "--gmemsim", GMEMSIM, "--", path])
+        self.assertEqual(p.returncode, 0, p.stderr)
+        self.assertLess(float(re.search(r"at most ([\d.]+) % off", p.stdout)[1]), 2)
+        peak = re.search(r"peak bytes  trace (\d+)  profiler (\d+)", p.stdout)
+        self.assertGreater(int(peak[1]), 3 * 4 * 256 * 256)     # weight, gradient, momentum
+        self.assertLess(abs(int(peak[1]) / int(peak[2]) - 1), 0.02)
 
     def test_ranks_write_files_of_their_own(self):
         r = Run(TRAIN + "for i in range(2): iteration()", env={"RANK": "3", "WORLD_SIZE": "8"})
@@ -313,7 +303,12 @@ class Trace(unittest.TestCase):
         self.assertEqual(len(re.search(r"seconds of the iterations: (.*)", r.err)[1].split()), 2)
 
     def test_cuda_events_are_read_once_and_used_again(self):
-        subprocess.run([PYTHON, "-c", CUDA_TIMER, os.path.join(ROOT, "scripts")], check=True)
+        with tempfile.TemporaryDirectory() as d:
+            path = os.path.join(d, "timer.py")
+            with open(path, "w") as f:
+                f.write(CUDA_TIMER)
+            p = torch_runs.run([path, os.path.join(ROOT, "scripts")])
+        self.assertEqual(p.returncode, 0, p.stderr)
 
 
 if __name__ == "__main__":

@@ -8,20 +8,10 @@ import sys
 import tempfile
 import unittest
 
-
-def python_with_torch():
-    """This interpreter, or the system's where this one has no torch."""
-    for python in (sys.executable, "/usr/bin/python3"):
-        try:
-            if not subprocess.run([python, "-c", "import torch"], capture_output=True).returncode:
-                return python
-        except OSError:
-            pass
-    print("skipped: no torch")
-    sys.exit(0)
+import torch_runs
+from torch_runs import PYTHON
 
 
-PYTHON = python_with_torch()
 UNZSTD = """
 import sys, zstandard
 zstandard.ZstdDecompressor().copy_stream(sys.stdin.buffer, sys.stdout.buffer)
@@ -122,9 +112,7 @@ def record(script, *options, args=(), name="job.jsonl", status=0):
         path, out = os.path.join(d, "job.py"), os.path.join(d, name)
         with open(path, "w") as f:
             f.write(script)
-        env = dict(os.environ, OMP_NUM_THREADS="1")
-        p = subprocess.run([PYTHON, RECORDER, "-o", out, *options, "--", path, *args],
-                           env=env, capture_output=True, text=True)
+        p = torch_runs.run([RECORDER, "-o", out, *options, "--", path, *args])
         if p.returncode != status:
             raise AssertionError(f"exit {p.returncode}: {p.stderr}")
         if not os.path.exists(out):
