@@ -4,12 +4,12 @@
  *
  * Modelled on the open driver (nvidia-uvm, release 595): what decides, which
  * steps exclude each other and which overlap are its; the times are parameters.
- * Left out: thrashing detection, preferred locations.
+ * Left out: atomics (and so revocations), range groups, confidential computing.
  */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "models/mm_uvm.h"
+#include "models/mm_uvm_extra.h"
 #include "models/table.h"
 
 /* What the host has of a block, and nobody else. */
@@ -29,6 +29,8 @@ static int uvm_init(struct mm *m)
 	u->stride = sizeof(struct uvm_block) + u->ndevices * sizeof(struct uvm_side);
 	u->records.size = sizeof(struct uvm_record);
 	u->flights.size = sizeof(struct uvm_flight);
+	u->chosen = gs_calloc(2 * (u->ndevices + 1), sizeof(*u->chosen));
+	uvm_thrash_init(u);
 	u->gpus = gs_calloc(u->ndevices, sizeof(*u->gpus));
 	for (u32 d = 0; d < u->ndevices; d++)
 		uvm_gpu_init(u, &u->gpus[d], (u16)d);
@@ -47,6 +49,7 @@ static void uvm_fini(struct mm *m)
 	for (u32 d = 0; u->gpus && d < u->ndevices; d++)
 		uvm_gpu_fini(&u->gpus[d]);
 	free(u->gpus);
+	free(u->chosen);
 	uvm_blocks_fini(u);
 }
 
@@ -80,6 +83,8 @@ static int uvm_add(struct mm *m, u64 va, u64 bytes)
 
 static void remove_pages(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages)
 {
+	if (b->extra)
+		uvm_forget(u, b, pages);
 	uvm_host_drop(u, b, pages);
 	bits_clear(&b->mapped, pages);
 	b->nmapped = bits_count(&b->mapped);
@@ -131,7 +136,7 @@ static void note_hit(struct mm_uvm *u, struct uvm_block *b, u16 device,
 }
 
 /* Hits within the block at @va; returns where they end. */
-static u64 hit_block(struct mm_uvm *u, u16 device, u64 va, u64 end)
+static u64 hit_block(struct mm_uvm *u, u16 device, u8 access, u64 va, u64 end)
 {
 	struct uvm_block *b = uvm_block_at(u, va);
 	struct gm_bitmap pages;
@@ -141,11 +146,25 @@ static u64 hit_block(struct mm_uvm *u, u16 device, u64 va, u64 end)
 	uvm_arrive(u, b, device);
 	uvm_span_touched(va, end, &first, &last);
 	stop = uvm_find_visible(&b->side[device], first, last, false);
+	if (b->extra && access & GS_WRITE)
+		stop = bits_find(&b->extra->copied, first, stop, true);
 	if (stop == first)
 		return va;
 	pages = bits_range(first, stop);
 	note_hit(u, b, device, &pages);
 	return gs_min(end, b->va + ((u64)stop << UVM_PAGE_SHIFT));
+}
+
+/* The long way: far mappings end the run as well, and a write is on record. */
+static u32 until_reached(struct mm_uvm *u, struct uvm_block *b, const struct mm_touch *t, u32 first,
+			 u32 last)
+{
+	struct gm_bitmap pages = bits_range(first, last), reach;
+
+	if (t->access & GS_WRITE)
+		bits_set(&b->extra->side[t->device].wants_write, &pages);
+	reach = uvm_reach(u, b, t->device);
+	return bits_find(&reach, first, last, true);
 }
 
 /* The run of pages from t->va on that are not here goes on record. */
@@ -158,7 +177,8 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 	u32 first, last;
 
 	uvm_span_touched(t->va, end, &first, &last);
-	last = uvm_find_visible(s, first, last, true);
+	last = b->extra ? until_reached(u, b, t, first, last)
+			: uvm_find_visible(s, first, last, true);
 	last = (u32)gs_min(last, (u64)first + t->window);
 	pages = bits_range(first, last);
 	if (bits_any(&s->brought)) {
@@ -174,34 +194,6 @@ static void miss(struct mm_uvm *u, struct mm_touch *t)
 	uvm_fault(&u->gpus[t->device], b, &pages, t->units, t->wait);
 }
 
-/*
- * On a coherent link the device reads what is in host memory in place.  The
- * counter of the block that reaches its threshold has it brought whole, as by a
- * call; the driver does that in the thread that serves faults.
- */
-static bool remote(struct mm_uvm *u, struct mm_touch *t)
-{
-	struct uvm_block *b = uvm_block_at(u, t->va);
-	struct uvm_side *s = &b->side[t->device];
-	u64 end = t->va + t->bytes;
-	u32 first, last;
-
-	uvm_span_touched(t->va, end, &first, &last);
-	last = bits_find(&b->host, first, last, false);
-	if (last == first || b->hold.tier == HW_SSD || b->host_ready > gs_now(u->mm.sim))
-		return false;
-	t->kind = MM_REMOTE;
-	t->covered = gs_min(end, b->va + ((u64)last << UVM_PAGE_SHIFT)) - t->va;
-	t->cost = hw_link_time(&u->mm.machine->links[t->device], HW_H2D, t->covered);
-	s->counted += (u32)gs_max(t->covered / u->p->counter_line, 1);
-	if (s->counted < u->p->counter_threshold)
-		return true;
-	s->counted = 0;
-	u->stats.notifications++;
-	uvm_advise(&u->mm, t->device, GS_ADV_PREFETCH, b->va, UVM_BLOCK, NULL);
-	return true;
-}
-
 static void uvm_touch(struct mm *m, struct mm_touch *t)
 {
 	struct mm_uvm *u = uvm_of(m);
@@ -212,10 +204,12 @@ static void uvm_touch(struct mm *m, struct mm_touch *t)
 		from = at;
 		at = uvm_skip_settled(u, t->device, at, end);
 		if (at < end)
-			at = hit_block(u, t->device, at, end);
+			at = hit_block(u, t->device, t->access, at, end);
 	}
 	if (at == t->va) {
-		if (!u->p->access_counters || !remote(u, t))
+		struct uvm_block *b = uvm_block_at(u, at);
+
+		if ((!b->extra && !u->p->ats) || !uvm_far_touch(u, b, t))
 			miss(u, t);
 		return;
 	}
@@ -235,7 +229,7 @@ static const char *check_side(struct mm_uvm *u, struct uvm_block *b, u16 device,
 	struct uvm_side *s = &b->side[device];
 	struct gm_bitmap twice = bits_and(seen, &s->resident), x;
 
-	if (bits_any(&twice))
+	if (bits_any(&twice) && !b->extra) /* else uvm_extra_check() */
 		return "a page is in two places";
 	bits_set(seen, &s->resident);
 	x = bits_andnot(&s->resident, &b->mapped);
@@ -268,7 +262,7 @@ static const char *check_block(struct mm_uvm *u, struct uvm_block *b, struct cen
 		why = check_side(u, b, d, &seen, c);
 	c->content += bits_count(&seen);
 	c->host += b->host_pages;
-	return why;
+	return why || !b->extra ? why : uvm_extra_check(u, b);
 }
 
 static const char *check_sums(struct mm_uvm *u, const struct census *c)

@@ -9,9 +9,10 @@
  *   mm_uvm_move.c   one service of one block: what it costs and copies
  *   mm_uvm_evict.c  chunks of device memory and who leaves
  *   mm_uvm_call.c   calls of the host thread: prefetch, discard, CPU faults
+ *   mm_uvm_extra.h  blocks with advice, far mappings, copies, thrashing
  *
  * A page's content is in exactly one place: nowhere (it reads as zero), in the
- * host's memory, or on one device.  It moves, in the books, at the moment when
+ * host's memory, or on one device (read-only copies apart: mm_uvm_extra.h).  It moves, in the books, at the moment when
  * the driver pushes the copy; until the copy has arrived the page belongs to
  * the block's flight and no kernel may touch it.
  */
@@ -33,10 +34,17 @@
 enum uvm_replay { UVM_REPLAY_BLOCK, UVM_REPLAY_BATCH, UVM_REPLAY_BATCH_FLUSH, UVM_REPLAY_ONCE };
 
 struct mm_uvm_params {
-	u32 batch_count, max_batches, replay_policy;
+	u32 batch_count, max_batches, max_throttles, replay_policy;
 	bool prefetch;
+	/* memory of others */
+	bool coherent, ats, peer_access;
+	bool map_on_eviction;
+	u32 far_rate;
 	bool access_counters;
-	u32 counter_threshold, counter_line;
+	u32 counter_threshold, counter_batch, counter_line;
+	bool thrashing, lapse_grows;
+	u32 threshold, pin_threshold, nap, epoch, pin, max_resets, lapse_votes;
+	gs_time lapse;
 	u32 prefetch_threshold, prefetch_min_faults;
 	/* what the driver's CPU work takes */
 	gs_time irq, fetch, prep;	 /* a batch, an entry, a distinct page */
@@ -57,8 +65,14 @@ struct mm_uvm_stats {
 	u64 chunk_allocs, restarts, cpu_unmaps, dma_maps;
 	u64 api_blocks;
 	u64 notifications;
+	u64 far_pages, far_bytes;
+	u64 copied_pages, collapsed_pages;
+	u64 thrashing_pages, throttles, pinned_pages, unpinned_pages;
 	u64 host_bytes; /* gauge */
 };
+
+/* Why pages move. */
+enum uvm_cause { UVM_FAULT, UVM_COUNTER, UVM_CALL };
 
 /* Pages on their way to a device; they are resident in the books already. */
 struct uvm_flight {
@@ -82,7 +96,6 @@ struct uvm_side {
 	gs_time served, room, in;
 	gs_time out; /* last copy out of the chunk done */
 	u32 batch, entry;
-	u32 counted; /* remote accesses of the device since the last notification */
 	u16 device;
 	u8 list;       /* enum uvm_list */
 	u16 nresident; /* pages */
@@ -101,6 +114,9 @@ struct uvm_block { /* 2 MiB of addresses, aligned */
 	u32 host_pages;		  /* host memory taken; kept while data is on a device */
 	bool scattered;		  /* ... page by page, not as one chunk */
 	u16 fault_device, faults; /* faulted pages towards that device, saturating */
+	u16 mover;		  /* who took pages last from another, plus 1; 0: nobody */
+	gs_time moved;		  /* ... and when */
+	struct uvm_extra *extra;  /* NULL for most */
 	struct uvm_side side[];	  /* one a device */
 };
 
@@ -133,7 +149,7 @@ struct uvm_wake { /* what to tell a kernel */
 	gs_time end[MM_NR_PHASES];
 };
 
-enum uvm_phase { UVM_IDLE, UVM_FETCH, UVM_SERVE, UVM_FINISH };
+enum uvm_phase { UVM_IDLE, UVM_FETCH, UVM_SERVE, UVM_FINISH, UVM_NOTIFY };
 
 struct uvm_gpu { /* one servicer, one pool of chunks, one calling thread */
 	struct mm_uvm *u;
@@ -147,7 +163,10 @@ struct uvm_gpu { /* one servicer, one pool of chunks, one calling thread */
 	struct list_head ring; /* records, oldest first */
 	struct gs_event ev;
 	u8 phase;
-	u32 batch, batches_in_service;
+	u32 batch, batches_in_service, throttled_in_service;
+	bool throttled;		/* something in this batch */
+	struct list_head notes; /* of access counters */
+	u32 notes_left;
 	gs_time fetched; /* the batch */
 	gs_time copied;	 /* its last copy arrives */
 	struct uvm_entry *entries;
@@ -181,14 +200,23 @@ struct mm_uvm {
 	size_t nleaves, cap_leaves; /* cap: power of two */
 	struct uvm_leaf *last;
 	struct uvm_pool records, flights, jobs;
-	u64 content_pages; /* somewhere; for the self-check */
+	u64 content_pages;	  /* somewhere; for the self-check */
+	struct gm_bitmap *chosen; /* scratch of uvm_choose(): two sets a place */
+	gs_time lapse;		  /* of thrashing, as it is now */
+	int lapse_votes;
 };
 
 /* Absent pages that a service brings; none of those @ahead was faulted. */
 struct uvm_want {
 	struct gm_bitmap all, ahead;
 	u32 n, nahead; /* @ahead stands only if there are any */
+	u8 cause;      /* enum uvm_cause */
+	bool copies;   /* where the pages are now, they stay as well */
 };
+
+/* @all of them, of which @demand was faulted. */
+struct uvm_want uvm_want_of(const struct gm_bitmap *all, const struct gm_bitmap *demand,
+			    enum uvm_cause cause, bool copies);
 
 extern const struct gm_param mm_uvm_rows[];
 extern const struct gm_stat mm_uvm_stat_rows[];
@@ -363,6 +391,9 @@ gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
 
 /* ---- mm_uvm_fault.c ---- */
 
+/* Add to the faulted pages of @want, all absent, what the density tree wants besides. */
+void uvm_tree(struct uvm_gpu *g, struct uvm_block *b, struct uvm_want *want);
+
 void uvm_gpu_init(struct mm_uvm *u, struct uvm_gpu *g, u16 device);
 void uvm_gpu_fini(struct uvm_gpu *g);
 /* @wait misses @pages of @b, @n of them. */
@@ -373,6 +404,9 @@ void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *p
 
 void uvm_call_init(struct uvm_gpu *g);
 int uvm_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d);
+/* Pages of no content yet: the kernel gives zeroed ones. */
+gs_time uvm_populate(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages,
+		     gs_time t);
 int uvm_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d);
 
 #endif

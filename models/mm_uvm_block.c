@@ -10,7 +10,7 @@
  */
 #include <stdlib.h>
 
-#include "models/mm_uvm.h"
+#include "models/mm_uvm_extra.h"
 
 /* ---- pools ---- */
 
@@ -140,6 +140,8 @@ void uvm_blocks_fini(struct mm_uvm *u)
 	for (size_t i = 0; i < u->cap_leaves; i++) {
 		if (!u->leaves[i])
 			continue;
+		for (u32 k = 0; k < UVM_LEAF_BLOCKS; k++)
+			uvm_extra_fini(uvm_leaf_block(u, u->leaves[i], k));
 		free(u->leaves[i]->settled);
 		free(u->leaves[i]->blocks);
 		free(u->leaves[i]);
@@ -197,8 +199,10 @@ void uvm_resettle(struct mm_uvm *u, struct uvm_block *b, u16 device)
 	u64 *word = &b->leaf->settled[device * UVM_WORDS + index_in_leaf(b->va) / 64];
 	u64 bit = 1ULL << index_in_leaf(b->va) % 64;
 
-	if (b->nmapped && s->nresident == b->nmapped && !s->flight && !bits_any(&s->brought) &&
-	    !bits_any(&s->dead))
+	if (b->extra && bits_any(&b->extra->copied))
+		*word &= ~bit; /* to be read, not to be written */
+	else if (b->nmapped && s->nresident == b->nmapped && !s->flight && !bits_any(&s->brought) &&
+		 !bits_any(&s->dead))
 		*word |= bit;
 	else
 		*word &= ~bit;

@@ -8,7 +8,7 @@
  */
 #include <errno.h>
 
-#include "models/mm_uvm.h"
+#include "models/mm_uvm_extra.h"
 
 struct job {
 	struct list_head link; /* prefetches: of the device's queue */
@@ -18,6 +18,8 @@ struct job {
 	u64 at, end;
 	gs_time ready; /* what was pushed has arrived */
 	u16 device;
+	u8 access;	 /* of the CPU */
+	bool to_host;	 /* a prefetch */
 	bool submitting; /* the caller has no answer yet ... */
 	bool over;	 /* ... and will get this one */
 };
@@ -96,8 +98,11 @@ static gs_time prefetch_block(struct job *job, gs_time t)
 	bits_clear(&s->dead, &touched); /* wanted again */
 	want.ahead = want.all;
 	want.n = want.nahead = bits_count(&want.all);
+	want.cause = UVM_CALL;
+	want.copies = false;
 	if (want.n) {
-		t = uvm_make_resident(u, b, job->device, &want, t);
+		t = b->extra ? uvm_call_extra(u, b, job->device, &want.all, t)
+			     : uvm_make_resident(u, b, job->device, &want, t);
 		u->stats.api_blocks++;
 	} else if (s->list != UVM_NO_CHUNK) {
 		uvm_relist(u, b, job->device, UVM_USED);
@@ -105,6 +110,35 @@ static gs_time prefetch_block(struct job *job, gs_time t)
 	}
 	if (s->flight)
 		job->ready = gs_max(job->ready, s->in);
+	return t;
+}
+
+/* To the host: unmapped from the devices, copied, mapped for the CPU. */
+static gs_time fetch_block(struct job *job, gs_time t)
+{
+	struct mm_uvm *u = job->u;
+	struct uvm_block *b = uvm_block_at(u, job->at);
+	struct gm_bitmap pages = uvm_pages_touched(job->at, job->end), want;
+
+	if (!b || !b->leaf)
+		return t;
+	pages = bits_and(&pages, &b->mapped);
+	want = bits_andnot(&pages, &b->host);
+	if (b->extra)
+		uvm_thrash_reset(u, b, &pages);
+	if (bits_any(&want)) {
+		struct gm_bitmap copies = { 0 };
+
+		if (b->extra)
+			copies = bits_and(&want, &b->extra->read_mostly);
+		t = uvm_bring_home(u, b, &copies, true, t + u->p->block + u->p->evict);
+		bits_clear(&want, &copies);
+		t = uvm_bring_home(u, b, &want, false, t);
+		t = uvm_fill_home(u, b, &pages, t) + u->p->cpu_map;
+		u->stats.api_blocks++;
+	}
+	bits_set(&b->cpu, &pages);
+	job->ready = gs_max(job->ready, b->host_ready);
 	return t;
 }
 
@@ -120,7 +154,7 @@ static void call_run(struct uvm_gpu *g)
 		gs_time t = now;
 
 		while (t == now && job->at < job->end) {
-			t = prefetch_block(job, now);
+			t = job->to_host ? fetch_block(job, now) : prefetch_block(job, now);
 			job->at = next_block(job->at);
 		}
 		if (t > now) {
@@ -141,12 +175,14 @@ static void call_step(struct gs_sim *sim, struct gs_event *ev)
 	call_run(gs_container_of(ev, struct uvm_gpu, call_ev));
 }
 
-static int prefetch(struct mm_uvm *u, u16 device, u64 va, u64 bytes, struct mm_done *d)
+static int prefetch(struct mm_uvm *u, u16 device, bool to_host, u64 va, u64 bytes,
+		    struct mm_done *d)
 {
 	struct uvm_gpu *g = &u->gpus[device];
 	struct job *job = job_new(u, va, bytes, d);
 
 	job->device = device;
+	job->to_host = to_host;
 	job->ev.fn = arrived;
 	list_add_tail(&job->link, &g->jobs);
 	if (!g->calling)
@@ -158,8 +194,11 @@ static int prefetch(struct mm_uvm *u, u16 device, u64 va, u64 bytes, struct mm_d
 
 static void discard_block(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages)
 {
-	struct gm_bitmap here = bits_and(pages, &b->host);
+	struct gm_bitmap here;
 
+	if (b->extra)
+		uvm_collapse(u, b, pages, UVM_NOBODY);
+	here = bits_and(pages, &b->host);
 	u->mm.stats.discarded_bytes += bits_count(&here) * UVM_PAGE;
 	uvm_host_drop(u, b, &here);
 	for (u16 d = 0; d < u->ndevices; d++) {
@@ -172,6 +211,8 @@ static void discard_block(struct mm_uvm *u, struct uvm_block *b, const struct gm
 		uvm_sort_chunk(u, b, d);
 		uvm_resettle(u, b, d);
 	}
+	if (b->extra)
+		uvm_remap(u, b, pages);
 }
 
 /* UvmDiscard: the contents are dead; a partly covered page is not. */
@@ -193,10 +234,19 @@ int uvm_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm
 	gs_assert(device < u->ndevices);
 	switch (advice) {
 	case GS_ADV_PREFETCH:
-		return prefetch(u, device, va, bytes, d);
+	case GS_ADV_PREFETCH_HOST:
+		return prefetch(u, device, advice == GS_ADV_PREFETCH_HOST, va, bytes, d);
 	case GS_ADV_FREE_EAGER:
 		discard(u, va, va + bytes);
 		return 0;
+	case GS_ADV_PREFER:
+	case GS_ADV_PREFER_HOST:
+	case GS_ADV_UNPREFER:
+	case GS_ADV_ACCESSED_BY:
+	case GS_ADV_UNACCESSED_BY:
+	case GS_ADV_READ_MOSTLY:
+	case GS_ADV_UNREAD_MOSTLY:
+		return uvm_set_policy(u, device, advice, va, va + bytes);
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -212,6 +262,7 @@ static gs_time bring_back(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_
 	u32 n = s->nresident, nlive = bits_count(&live), dead = n - nlive;
 
 	t += u->p->cpu_fault;
+	uvm_thrash_moved(u, b, UVM_HOST, &live, UVM_FAULT, t);
 	if (nlive) {
 		t = uvm_copy_out(u, b, device, &live, nlive, t, &u->mm.stats.d2h_cpu_bytes);
 		t = gs_max(t, b->host_ready);
@@ -223,20 +274,20 @@ static gs_time bring_back(struct mm_uvm *u, struct uvm_block *b, u16 device, gs_
 	return t;
 }
 
-/* Pages of no content yet: the kernel gives zeroed ones. */
-static gs_time populate(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages,
-			gs_time t)
+gs_time uvm_populate(struct mm_uvm *u, struct uvm_block *b, const struct gm_bitmap *pages,
+		     gs_time t)
 {
-	u64 bytes = bits_count(pages) * UVM_PAGE;
+	u32 n = bits_count(pages);
+	u64 bytes = n * UVM_PAGE;
 
 	t = uvm_host_hold(u, b, true, t, HW_BY_CPU);
 	bits_set(&b->host, pages);
-	u->content_pages += bits_count(pages);
+	u->content_pages += n;
 	return t + gs_muldiv_up(bytes, GS_S, u->mm.machine->host.zero_bps);
 }
 
-/* The block at job->at; returns when the host thread can go on. */
-static gs_time cpu_block(struct job *job, gs_time t)
+/* The block at job->at; returns when the host thread can go on, *again there. */
+static gs_time cpu_block(struct job *job, gs_time t, bool *again)
 {
 	struct mm_uvm *u = job->u;
 	struct uvm_block *b = uvm_block_at(u, job->at);
@@ -248,6 +299,10 @@ static gs_time cpu_block(struct job *job, gs_time t)
 	if (b->hold.tier == HW_SSD)
 		t = uvm_host_hold(u, b, true, t, HW_BY_CPU);
 	hw_host_written(&u->mm.machine->hostmem, &b->hold);
+	if (u->p->ats)
+		uvm_extra_get(u, b);
+	if (b->extra)
+		return uvm_serve_cpu(u, b, &touched, job->access, t, again);
 	absent = bits_andnot(&touched, &b->cpu);
 	if (!bits_any(&absent))
 		return t;
@@ -260,7 +315,7 @@ static gs_time cpu_block(struct job *job, gs_time t)
 	}
 	absent = bits_andnot(&touched, &b->host);
 	if (bits_any(&absent))
-		t = populate(u, b, &absent, t);
+		t = uvm_populate(u, b, &absent, t);
 	t = gs_max(t, b->host_ready) + u->p->cpu_map;
 	bits_set(&b->cpu, &touched);
 	return t;
@@ -272,8 +327,11 @@ static void cpu_run(struct job *job)
 	gs_time now = gs_now(sim), t = now;
 
 	while (t == now && job->at < job->end) {
-		t = cpu_block(job, now);
-		job->at = next_block(job->at);
+		bool again = false;
+
+		t = cpu_block(job, now, &again);
+		if (!again)
+			job->at = next_block(job->at);
 	}
 	if (t > now)
 		gs_at(sim, &job->ev, t);
@@ -291,6 +349,7 @@ int uvm_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d)
 	struct job *job = job_new(uvm_of(m), va, bytes, d);
 
 	job->ev.fn = cpu_step;
+	job->access = access;
 	cpu_run(job);
 	return job_submitted(job);
 }

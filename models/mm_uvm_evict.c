@@ -8,7 +8,7 @@
  * is that of the last migration.  Everything resident and not discarded is
  * copied back; there is no dirty bit.
  */
-#include "models/mm_uvm.h"
+#include "models/mm_uvm_extra.h"
 
 void uvm_relist(struct mm_uvm *u, struct uvm_block *b, u16 device, enum uvm_list list)
 {
@@ -109,16 +109,40 @@ static struct uvm_side *victim(struct uvm_gpu *g)
 	return NULL;
 }
 
+/*
+ * Mappings follow what was evicted, in a work item behind the service: of those
+ * it is accessed by, and with access counters of the device that it left.
+ */
+static void remap_evicted(struct mm_uvm *u, struct uvm_block *b, u16 device,
+			  const struct gm_bitmap *pages)
+{
+	bool left_behind = u->p->access_counters && u->p->map_on_eviction;
+
+	if (left_behind)
+		uvm_extra_get(u, b);
+	if (!b->extra)
+		return;
+	uvm_remap(u, b, pages);
+	if (left_behind)
+		uvm_map_far(u, b, device, pages);
+}
+
 /* Empty one chunk from @t on; returns when the CPU is done, *room when the copy is. */
 static gs_time evict(struct uvm_gpu *g, gs_time t, gs_time *room)
 {
 	struct mm_uvm *u = g->u;
 	struct uvm_side *s = victim(g);
 	struct uvm_block *b = uvm_side_block(s);
-	struct gm_bitmap all = s->resident, live = bits_andnot(&all, &s->dead);
+	struct gm_bitmap all = s->resident, live = bits_andnot(&all, &s->dead), copies;
 	gs_time begin = gs_max(t, g->pmm.free_at), end = begin + u->p->alloc_failed + u->p->evict;
 	u32 n = s->nresident, nlive = bits_count(&live), dead = n - nlive;
 
+	if (b->extra) { /* there is another one */
+		copies = bits_and(&live, &b->extra->copied);
+		bits_clear(&live, &copies);
+		nlive = bits_count(&live);
+		u->mm.stats.clean_drops += !nlive && bits_any(&copies);
+	}
 	if (nlive)
 		end = uvm_copy_out(u, b, g->device, &live, nlive, end,
 				   &u->mm.stats.d2h_evict_bytes);
@@ -127,6 +151,7 @@ static gs_time evict(struct uvm_gpu *g, gs_time t, gs_time *room)
 	u->content_pages -= dead;
 	uvm_leave(u, b, g->device, &all, n);
 	uvm_relist(u, b, g->device, UVM_NO_CHUNK);
+	remap_evicted(u, b, g->device, &all);
 	u->mm.stats.evictions++;
 	hw_reserve(&g->pmm, t, end - begin);
 	return end;

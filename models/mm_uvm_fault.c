@@ -15,7 +15,7 @@
  */
 #include <stdlib.h>
 
-#include "models/mm_uvm.h"
+#include "models/mm_uvm_extra.h"
 
 static void servicer(struct gs_sim *sim, struct gs_event *ev);
 static void block_replayed(struct gs_sim *sim, struct gs_event *ev);
@@ -29,6 +29,7 @@ void uvm_gpu_init(struct mm_uvm *u, struct uvm_gpu *g, u16 device)
 	for (u32 i = 0; i < UVM_NR_LISTS; i++)
 		INIT_LIST_HEAD(&g->lists[i]);
 	INIT_LIST_HEAD(&g->ring);
+	INIT_LIST_HEAD(&g->notes);
 	g->ev.fn = servicer;
 	g->entries = gs_calloc(u->p->batch_count, sizeof(*g->entries));
 	for (u32 i = 0; i < u->p->batch_count; i++) {
@@ -58,7 +59,7 @@ void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *p
 	if (g->phase != UVM_IDLE)
 		return;
 	g->phase = UVM_FETCH;
-	g->batches_in_service = 0;
+	g->batches_in_service = g->throttled_in_service = 0;
 	gs_after(g->u->mm.sim, &g->ev, g->u->p->irq);
 }
 
@@ -107,6 +108,7 @@ static gs_time fetch(struct uvm_gpu *g)
 	g->batch++;
 	g->nentries = g->next = 0;
 	g->copied = 0;
+	g->throttled = false;
 	g->fetched = gs_now(g->u->mm.sim);
 	g->batches_in_service++;
 	list_for_each_entry(rec, &g->ring, link) {
@@ -147,13 +149,12 @@ static bool may_prefetch(struct uvm_gpu *g, struct uvm_block *b, u32 faulted)
 	return p->prefetch && b->faults >= p->prefetch_min_faults;
 }
 
-/* Add to the faulted pages what the density tree wants besides. */
-static void tree(struct uvm_gpu *g, struct uvm_block *b, struct uvm_want *want)
+void uvm_tree(struct uvm_gpu *g, struct uvm_block *b, struct uvm_want *want)
 {
 	const struct uvm_side *s = &b->side[g->device];
 
-	if (s->nresident + want->n == b->nmapped) /* nothing is left to bring */
-		return;
+	if (!may_prefetch(g, b, want->n) || s->nresident + want->n == b->nmapped)
+		return; /* or nothing is left to bring */
 	/* 16 pages: a fault brings 64 KiB at least */
 	gm_tree_expand(&s->resident, &want->all, UVM_PAGES, 16, g->u->p->prefetch_threshold,
 		       &want->ahead);
@@ -162,6 +163,17 @@ static void tree(struct uvm_gpu *g, struct uvm_block *b, struct uvm_want *want)
 	want->n += want->nahead;
 	bits_set(&want->all, &want->ahead);
 	g->u->stats.tree_pages += want->nahead;
+}
+
+/* A block of the long way; replayed by itself where the policy says so. */
+static gs_time serve_extra(struct uvm_gpu *g, struct uvm_entry *e, gs_time t)
+{
+	t = uvm_serve_extra(g, e->block, &e->faulted, UVM_FAULT, t);
+	if (g->u->p->replay_policy == UVM_REPLAY_BLOCK) {
+		t += g->u->p->push;
+		gs_at(g->u->mm.sim, &e->ev, gs_max(g->copied, t) + g->u->p->replay);
+	}
+	return t;
 }
 
 /* One block of the batch; returns when the CPU is done. */
@@ -173,18 +185,21 @@ static gs_time serve(struct uvm_gpu *g, struct uvm_entry *e, gs_time t)
 	struct uvm_want want;
 
 	uvm_arrive(u, b, g->device);
+	if (b->extra)
+		return serve_extra(g, e, t);
 	bits_each_word(i)
 		want.all.w[i] = e->faulted.w[i] & b->mapped.w[i] & ~s->resident.w[i];
 	want.n = bits_count(&want.all);
 	want.nahead = 0;
+	want.cause = UVM_FAULT;
+	want.copies = false;
 	if (!want.n) { /* somebody else brought it, perhaps just now */
 		u->stats.already_there++;
 		g->copied = gs_max(g->copied, s->in);
 		return t;
 	}
 	u->mm.stats.faults += want.n;
-	if (may_prefetch(g, b, want.n))
-		tree(g, b, &want);
+	uvm_tree(g, b, &want);
 	t = uvm_make_resident(u, b, g->device, &want, t);
 	g->copied = gs_max(g->copied, s->in);
 	if (u->p->replay_policy == UVM_REPLAY_BLOCK) {
@@ -217,7 +232,7 @@ static void settle(struct uvm_gpu *g, struct uvm_record *rec)
 	u32 left;
 
 	uvm_arrive(g->u, b, g->device);
-	there = uvm_visible(&b->side[g->device]);
+	there = b->extra ? uvm_reach(g->u, b, g->device) : uvm_visible(&b->side[g->device]);
 	absent = bits_and(&rec->pending, &b->mapped); /* what was freed does not come */
 	bits_clear(&absent, &there);
 	left = bits_count(&absent);
@@ -275,7 +290,7 @@ static bool goes_on_without_replay(const struct uvm_gpu *g)
 		struct gm_bitmap absent = bits_and(&rec->pending, &rec->block->mapped);
 
 		bits_clear(&absent, &rec->block->side[g->device].resident);
-		if (bits_any(&absent))
+		if (bits_any(&absent) && !rec->block->extra)
 			return true;
 	}
 	return false;
@@ -298,15 +313,22 @@ static void finish(struct uvm_gpu *g)
 		/* without a flush they are in the buffer still */
 		if (p->replay_policy != UVM_REPLAY_BATCH_FLUSH)
 			again = 0;
-		if (g->batches_in_service >= p->max_batches) {
-			g->batches_in_service = 0;
-			again = gs_max(again, p->irq);
-		}
+		g->throttled_in_service += g->throttled;
 		g->phase = UVM_FETCH;
-		gs_after(g->u->mm.sim, &g->ev, again);
+		if (g->batches_in_service >= p->max_batches ||
+		    g->throttled_in_service >= p->max_throttles) {
+			g->batches_in_service = g->throttled_in_service = 0;
+			again = gs_max(again, p->irq);
+			if (uvm_counter_pending(g))
+				g->phase = UVM_IDLE; /* they have their turn */
+		}
+		if (g->phase == UVM_FETCH)
+			gs_after(g->u->mm.sim, &g->ev, again);
 	} else {
 		g->phase = UVM_IDLE;
 	}
+	if (g->phase == UVM_IDLE && uvm_counter_pending(g))
+		uvm_counter_begin(g);
 	wake_up(g);
 }
 
@@ -326,6 +348,10 @@ static void servicer(struct gs_sim *sim, struct gs_event *ev)
 	struct uvm_gpu *g = gs_container_of(ev, struct uvm_gpu, ev);
 	gs_time now = gs_now(sim), t = now;
 
+	if (g->phase == UVM_NOTIFY) {
+		uvm_counter_step(g);
+		return;
+	}
 	if (g->phase == UVM_FINISH) {
 		finish(g);
 		return;

@@ -8,7 +8,7 @@
  * Copies and PTE writes are only pushed: the CPU goes on with the next block
  * while they run (uvm_va_block.c, trackers).
  */
-#include "models/mm_uvm.h"
+#include "models/mm_uvm_extra.h"
 
 struct move {
 	struct mm_uvm *u;
@@ -65,9 +65,15 @@ static void from_host(struct move *mv, const struct gm_bitmap *pages, u32 n)
 	arrived = uvm_host_copy(u, b, mv->device, HW_H2D, n, runs,
 				gs_max(gs_max(mv->t, mv->room), b->host_ready));
 	mv->end = gs_max(mv->end, arrived);
-	bits_clear(&b->host, pages);
-	if (!bits_any(&b->host))
-		hw_host_stale(&u->mm.machine->hostmem, &b->hold);
+	if (mv->want->copies) {
+		bits_set(&b->cpu, &mapped); /* to read */
+		u->stats.copied_pages += n;
+	} else {
+		uvm_thrash_moved(u, b, mv->device, pages, mv->want->cause, mv->t);
+		bits_clear(&b->host, pages);
+		if (!bits_any(&b->host))
+			hw_host_stale(&u->mm.machine->hostmem, &b->hold);
+	}
 	count_h2d(mv, pages, n);
 }
 
@@ -88,6 +94,8 @@ static void from_peer(struct move *mv, u16 peer, const struct gm_bitmap *pages)
 	mv->end = gs_max(mv->end, gs_max(left, arrived));
 	s->out = gs_max(s->out, mv->end);
 	u->mm.stats.d2d_bytes += bytes;
+	if (!mv->want->copies)
+		uvm_thrash_moved(u, mv->block, mv->device, pages, mv->want->cause, mv->t);
 }
 
 static void from_peers(struct move *mv, struct gm_bitmap *want)
@@ -102,13 +110,18 @@ static void from_peers(struct move *mv, struct gm_bitmap *want)
 		live = bits_andnot(&here, &s->dead);
 		if (bits_any(&live))
 			from_peer(mv, d, &live);
+		bits_clear(want, &live); /* the dead ones are nowhere now */
+		if (mv->want->copies) {
+			mv->u->stats.copied_pages += bits_count(&live);
+			bits_clear(&here, &live);
+			bits_clear(&live, &live);
+		}
 		n = bits_count(&here);
 		dead = n - bits_count(&live);
 		mv->u->content_pages -= dead;
 		mv->u->mm.stats.discarded_bytes += dead * UVM_PAGE;
 		uvm_leave(mv->u, mv->block, d, &here, n);
 		uvm_sort_chunk(mv->u, mv->block, d);
-		bits_clear(want, &live); /* the dead ones are nowhere now */
 	}
 }
 
@@ -144,6 +157,18 @@ static void gather(struct move *mv)
 		from_nowhere(mv, &rest, n);
 }
 
+struct uvm_want uvm_want_of(const struct gm_bitmap *all, const struct gm_bitmap *demand,
+			    enum uvm_cause cause, bool copies)
+{
+	struct uvm_want w = { .all = *all, .ahead = bits_andnot(all, demand) };
+
+	w.n = bits_count(&w.all);
+	w.nahead = bits_count(&w.ahead);
+	w.cause = cause;
+	w.copies = copies;
+	return w;
+}
+
 gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
 			  const struct uvm_want *want, gs_time t)
 {
@@ -158,10 +183,12 @@ gs_time uvm_make_resident(struct mm_uvm *u, struct uvm_block *b, u16 device,
 	mv.t += u->p->pte;
 	if (mv.from_host)
 		mv.t += cold(u, &u->gpus[device], mv.t - t, mv.t);
+	uvm_enter(u, b, device, &want->all, want->n);
+	if (b->extra)
+		mv.t += uvm_remap(u, b, &want->all);
 	s->served = mv.t;
 	s->room = mv.room;
 	s->in = gs_max(s->in, gs_max(mv.end, mv.t));
-	uvm_enter(u, b, device, &want->all, want->n);
 	if (want->nahead)
 		bits_set(&s->brought, &want->ahead);
 	/* a batch looks itself when it ends; nobody looks after a prefetch */

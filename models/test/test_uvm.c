@@ -514,43 +514,6 @@ static void content_is_never_lost_in_random_traffic(void **state)
 	rig_close(&r);
 }
 
-/* ---- access counters ---- */
-
-static const char *const counters[] = { "manager.uvm.perf_access_counter_migration_enable=true",
-					NULL };
-
-static void what_the_host_holds_is_read_in_place_until_counters_ask(void **state)
-{
-	struct rig r;
-	struct waiter w;
-
-	rig_open(&r, &mm_uvm, counters);
-	mm_add(r.mm, VA, 4 * MIB);
-	rig_cpu_touch(&r, VA, 4 * MIB);
-	waiter_init(&w, &r, 0);
-	assert_int_equal(rig_ask(&r, &w, VA, 16 * KIB, 64, GS_READ).kind, MM_REMOTE);
-	gs_run(r.sim);
-	assert_int_equal(r.mm->stats.hbm_bytes, 0);
-	rig_ask(&r, &w, VA, 16 * KIB, 64, GS_READ); /* 256 lines of 128 bytes in all */
-	gs_run(r.sim);
-	assert_int_equal(own(&r)->notifications, 1);
-	assert_int_equal(r.mm->stats.hbm_bytes, 2 * MIB);
-	assert_int_equal(rig_ask(&r, &w, VA, 2 * MIB, 64, GS_READ).kind, MM_HIT);
-	rig_close(&r);
-}
-
-static void a_first_touch_faults_with_counters_too(void **state)
-{
-	struct rig r;
-
-	rig_open(&r, &mm_uvm, counters);
-	mm_add(r.mm, VA, 2 * MIB);
-	rig_touch(&r, 0, VA, 2 * MIB, 16);
-	assert_int_equal(r.mm->stats.remote, 0);
-	assert_true(r.mm->stats.faults > 0);
-	rig_close(&r);
-}
-
 /* ---- published points ---- */
 
 /* GH200 with managed memory: 18 to 29 GB/s of 375 (dnkhng; A.9 of the references). */
@@ -627,8 +590,6 @@ int main(void)
 		cmocka_unit_test(a_removed_range_gives_its_chunk_back),
 		cmocka_unit_test(a_fault_on_another_device_takes_the_pages_there),
 		cmocka_unit_test(a_batch_ends_under_every_replay_policy),
-		cmocka_unit_test(what_the_host_holds_is_read_in_place_until_counters_ask),
-		cmocka_unit_test(a_first_touch_faults_with_counters_too),
 		cmocka_unit_test(faulting_stays_under_30_gb_per_s_on_a_375_gb_per_s_link),
 		cmocka_unit_test(prefetching_removes_nine_batches_in_ten_of_a_walk_over_tiles),
 		cmocka_unit_test(content_is_never_lost_in_random_traffic),

@@ -110,6 +110,8 @@ awk '{print} /"alloc","t":0,/{print "{\"ev\":\"advice\",\"advice\":\"read_mostly
 	traces/sample/tiny.jsonl >"$tmp/advised.jsonl"
 warns 'advice that the manager does not know is said' 'workload.trace=.*gmem does not know read_mostly: it is ignored' \
 	--set workload.trace="$tmp/advised.jsonl"
+warns 'advice that it knows is none' '' --set workload.trace="$tmp/advised.jsonl" --set manager.type=uvm \
+	--set device.hbm.capacity_percent='0 %' --set device.hbm.capacity='2 MiB'
 warns 'a discard that nobody hears is said' 'workload.on_free=discard: svm does not know free_eager' \
 	--set workload.on_free=discard --set manager.type=svm --set manager.svm.default_granularity=4 \
 	--set manager.svm.map_remote=false
