@@ -96,6 +96,18 @@ static bool visit_willneed(struct gm_work *w, struct gm_mapping *m)
 	return true;
 }
 
+/* Not for evictors: who advises knows when the unit comes back. */
+static bool visit_to_host(struct gm_work *w, struct gm_mapping *m)
+{
+	struct gm_core *core = w->core;
+
+	if (m->state != GM_DEVICE || m->flags & GM_MAP_PINNED)
+		return true;
+	core->stats.advised_out += gm_work_begin(w, m, GM_C_OUT, GM_CAUSE_EVICT_BACKGROUND,
+						 core->devs[m->owner]);
+	return true;
+}
+
 /* The content goes: free-eager, and munmap which nothing may stop. */
 static bool visit_free(struct gm_work *w, struct gm_mapping *m)
 {
@@ -138,7 +150,7 @@ bool gm_work_visit(struct gm_work *w, struct gm_mapping *m)
 		[GM_W_PREFETCH] = visit_prefetch, [GM_W_PIN] = visit_pin,
 		[GM_W_UNPIN] = visit_unpin,	  [GM_W_WILLNEED] = visit_willneed,
 		[GM_W_FREE] = visit_free,	  [GM_W_UNMAP] = visit_free,
-		[GM_W_DETACH] = visit_detach,
+		[GM_W_DETACH] = visit_detach,	  [GM_W_TO_HOST] = visit_to_host,
 	};
 
 	return visit[w->kind](w, m);
@@ -206,7 +218,9 @@ int gm_advise(struct gm_as *as, s32 hnid, u64 va, u64 bytes, u32 advice, struct 
 	if ((advice == GM_ADVISE_PIN || advice == GM_ADVISE_UNPIN) && !core->variant.pins)
 		return -EOPNOTSUPP;
 	shape.kind = work_kinds[advice];
-	if (advice == GM_ADVISE_FREE_EAGER) {
+	if (advice == GM_ADVISE_PREFETCH && hnid == GM_HOST_NODE)
+		shape.kind = GM_W_TO_HOST;
+	if (shape.kind == GM_W_FREE || shape.kind == GM_W_TO_HOST) {
 		shape.va = round_up(va, core->unit);
 		shape.end = round_down(va + bytes, core->unit);
 	} else {

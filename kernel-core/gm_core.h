@@ -257,7 +257,8 @@ enum gm_advice {
 	GM_NR_ADVICE
 };
 /*
- * hmadvise(): prefetch rounds outward, free-eager inward (I19).  0 done,
+ * hmadvise(): prefetch rounds outward, free-eager inward (I19).  A prefetch to
+ * GM_HOST_NODE takes whole units off devices, and rounds inward too.  0 done,
  * -EINPROGRESS: @w wakes when all of it is done (w may be NULL: nobody waits).
  */
 int gm_advise(struct gm_as *as, s32 hnid, u64 va, u64 bytes, u32 advice, struct gm_waiter *w);

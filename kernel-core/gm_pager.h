@@ -82,6 +82,7 @@ enum gm_work_kind {
 	GM_W_PIN,
 	GM_W_UNPIN,
 	GM_W_WILLNEED,
+	GM_W_TO_HOST,
 	GM_W_FREE,
 	GM_W_UNMAP,
 	GM_W_DETACH

@@ -52,6 +52,7 @@ const struct gm_stat gm_stat_rows[] = {
 	N(lost_to_policy, "units not put back (openEuler's defect)"),
 	N(evict_rounds, "direct evictions' rounds"),
 	N(evict_raced, "victims that left by themselves before their turn"),
+	N(advised_out, "taken off a device by a prefetch to the host"),
 	N(alloc_fail, "moves that got no frame"),
 	N(wmark_wakeups, "free frames fell under the low watermark"),
 	N(host_copies_dropped, "clean copies given up for host memory"),

@@ -22,7 +22,7 @@ struct gm_stats {
 	/* eviction, units */
 	u64 evict_direct, evict_background, evict_done, evict_clean;
 	u64 evict_veto, evict_host_nomem, evict_dev_error, put_back, lost_to_policy;
-	u64 evict_rounds, evict_raced, alloc_fail;
+	u64 evict_rounds, evict_raced, advised_out, alloc_fail;
 	u64 wmark_wakeups, host_copies_dropped, frames_imported;
 	/* prefetch, units */
 	u64 prefetch_calls, prefetch_requested, prefetch_resident, prefetch_moved;

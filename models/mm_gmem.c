@@ -462,12 +462,15 @@ static int advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct
 	int err;
 
 	_Static_assert((int)GS_ADV_PREFETCH_HOST == (int)GM_NR_ADVICE, "the first are GMEM's");
-	if (advice >= GM_NR_ADVICE)
+	if (advice > GS_ADV_PREFETCH_HOST)
 		return -EOPNOTSUPP;
 	f = fault_get(g);
 	f->done = d;
 	f->w.wake = fault_woken;
-	err = gm_advise(g->as, device, va, bytes, advice, &f->w);
+	if (advice == GS_ADV_PREFETCH_HOST)
+		err = gm_advise(g->as, GM_HOST_NODE, va, bytes, GM_ADVISE_PREFETCH, &f->w);
+	else
+		err = gm_advise(g->as, device, va, bytes, advice, &f->w);
 	if (err != -EINPROGRESS)
 		fault_put(f);
 	return err;
@@ -488,7 +491,7 @@ static void sync_stats(struct mm *m)
 	m->stats.d2h_cpu_bytes = s->d2h_cpu;
 	m->stats.d2d_bytes = s->d2d;
 	m->stats.zeroed_bytes = s->zeroed;
-	m->stats.evictions = s->evict_done;
+	m->stats.evictions = s->evict_done + s->advised_out;
 	m->stats.clean_drops = s->evict_clean;
 	m->stats.discarded_bytes = s->discarded;
 	m->stats.prefetched_bytes = s->prefetch_moved * unit;

@@ -564,6 +564,32 @@ static void a_veto_strands_or_puts_back(void **state)
 	}
 }
 
+static void a_prefetch_to_the_host_takes_whole_units_off(void **state)
+{
+	struct wait t;
+
+	set_up("gmem+", 8, 8);
+	for (u64 i = 0; i < 4; i++)
+		dev_fault(i, true);
+	advise(GM_ADVISE_PIN, 3 * UNIT, UNIT);
+	gm_advise(as, GM_HOST_NODE, UNIT / 2, 5 * UNIT, GM_ADVISE_PREFETCH, &fresh(&t)->w);
+	settle();
+	assert_int_equal(t.err, 0);
+	assert_int_equal(unit_at(0)->state, GM_DEVICE); /* not whole */
+	assert_int_equal(unit_at(1)->state, GM_CPU);
+	assert_int_equal(unit_at(2)->state, GM_CPU);
+	assert_int_equal(unit_at(3)->state, GM_DEVICE); /* pinned */
+	assert_int_equal(stat("advised_out"), 2);
+	assert_int_equal(stat("d2h_evict_background"), 2 * UNIT);
+	/* clean when it leaves again: nothing is copied */
+	assert_int_equal(dev_fault(1, false), 0);
+	gm_advise(as, GM_HOST_NODE, UNIT, UNIT, GM_ADVISE_PREFETCH, NULL);
+	settle();
+	assert_int_equal(unit_at(1)->state, GM_CPU);
+	assert_int_equal(stat("d2h_evict_background"), 2 * UNIT);
+	tear_down();
+}
+
 static void without_victims_a_fault_fails(void **state)
 {
 	set_up("gmem+", 2, 8);
@@ -939,6 +965,7 @@ int main(void)
 		cmocka_unit_test(the_cap_is_overshot_by_an_import_only),
 		cmocka_unit_test(failures_lose_nothing),
 		cmocka_unit_test(a_veto_strands_or_puts_back),
+		cmocka_unit_test(a_prefetch_to_the_host_takes_whole_units_off),
 		cmocka_unit_test(without_victims_a_fault_fails),
 		cmocka_unit_test(stale_answers_change_nothing),
 		cmocka_unit_test(faults_on_one_unit_move_it_once),

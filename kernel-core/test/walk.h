@@ -23,6 +23,8 @@ static inline void walk_advice(struct world *w)
 	u32 kind = kinds[rnd(w, w->spotless ? 2 : 5)], d = (u32)rnd(w, w->devs);
 	u64 va = rnd(w, w->units * UNIT);
 
+	if (kind == GM_ADVISE_PREFETCH && chance(w, 30))
+		d = (u32)GM_HOST_NODE;
 	advise(w, kind, d, va, 1 + rnd(w, 10 * UNIT));
 }
 
