@@ -103,8 +103,8 @@ static bool visit_to_host(struct gm_work *w, struct gm_mapping *m)
 
 	if (m->state != GM_DEVICE || m->flags & GM_MAP_PINNED)
 		return true;
-	core->stats.advised_out += gm_work_begin(w, m, GM_C_OUT, GM_CAUSE_EVICT_BACKGROUND,
-						 core->devs[m->owner]);
+	core->stats.advised_out +=
+		gm_work_begin(w, m, GM_C_OUT, GM_CAUSE_EVICT_BACKGROUND, core->devs[m->owner]);
 	return true;
 }
 

@@ -11,9 +11,9 @@
 	row(fifo, "fifo") row(lru, "lru") row(clock, "clock") row(lfu, "lfu") row(arc, "arc") \
 		row(s3fifo, "s3fifo") row(random, "random") row(min, "min")
 
-#define PREFETCHERS(row)                                                                \
-	row(none, "none") row(hints, "hints") row(next, "next-n") row(stride, "stride") \
-		row(tree, "tree")
+#define PREFETCHERS(row)                                                                  \
+	row(none, "none") row(hints, "hints") row(planned, "planned") row(next, "next-n") \
+		row(stride, "stride") row(tree, "tree")
 
 #define EVICT_OPS(id, name)    &gm_evict_##id,
 #define PREFETCH_OPS(id, name) &gm_prefetch_##id,
@@ -29,6 +29,12 @@ static const struct gm_prefetch_ops gm_prefetch_none = {
 static const struct gm_prefetch_ops gm_prefetch_hints = {
 	.name = "hints",
 	.help = "only what the program or the trace advises",
+};
+
+/* Likewise: the host has a planner that sees the whole job. */
+static const struct gm_prefetch_ops gm_prefetch_planned = {
+	.name = "planned",
+	.help = "what a planner advises that knows the job: G10's",
 };
 
 const struct gm_evict_ops *const gm_evictors[] = { EVICTORS(EVICT_OPS) NULL };

@@ -16,6 +16,7 @@
  *   mm_g10_repeat.c  ... ticks that all do the same, in closed form
  *   mm_g10_fault.c   ... what faults add to a kernel's time
  *   mm_g10_room.c    device memory in blocks, first fit
+ *   mm_g10_hints.c   the plan as advice to another manager
  *   mm_g10_tensors.c the tensor simulator: FlashNeuron and G10 over GPUDirect
  *
  * "The artifact" is the program published with Zhang et al., G10, MICRO'23.

@@ -14,6 +14,14 @@
 extern const struct mm_ops mm_ideal, mm_static, mm_policy, mm_uvm, mm_gmem, mm_hmm, mm_svm, mm_g10;
 extern const struct mm_ops *const mm_managers[]; /* NULL-terminated */
 
+/*
+ * What G10's planner advises for the job on the machine, of whose device memory
+ * @spare stays free.  @params: as bound to mm_g10.params.
+ */
+struct g10_params;
+void g10_hints(const struct mm_plan *p, const struct g10_params *params,
+	       const struct gs_machine *mc, u64 spare, struct mm_hints *out);
+
 /* By manager.type; NULL if there is none of that name. */
 const struct mm_ops *mm_find(const char *name);
 

@@ -27,6 +27,8 @@ struct setup {
 	char *trace;	  /* as a path to open */
 	const char *path; /* of the configuration */
 	bool swept;	  /* a point of a sweep */
+	bool planned;	  /* G10's planner advises */
+	const void *g10_params;
 };
 
 /* Files and --set assignments in @sets; 0 or -errno (said). */

@@ -2,6 +2,7 @@
 /*
  * main_point.c - one run: trace, machine and manager put together and replayed
  */
+#include "kernel-core/gm_variant.h"
 #include "sim/main.h"
 #include "traces/trace.h"
 
@@ -104,6 +105,11 @@ int setup_machine(struct setup *s, const struct gs_job *job)
 {
 	int err = 0;
 
+	if (s->planned && (job->ndevices > 1 || job->npages))
+		return gs_config_error(s->cfg, "manager.prefetcher",
+				       "planned: the planner knows kernels of one device; the "
+				       "trace has %u devices and %llu page accesses",
+				       job->ndevices, job->npages);
 	if (job->ndevices > s->machine.device.count)
 		err = gs_config_error(s->cfg, "device.count",
 				      "the trace uses %u devices, the machine has %u",
@@ -201,6 +207,25 @@ static void make_report(struct run *r)
 	};
 }
 
+/* Memory that the manager evicts ahead of need: no plan should fill it. */
+static u64 spare(const struct setup *s)
+{
+	struct gm_variant v;
+
+	if (strcmp(s->ops->name, "gmem") ||
+	    gm_variant_resolve(s->manager.variant, s->ops_params, &v) || !v.background)
+		return 0;
+	return gs_min(v.wmark_high, hw_hbm_usable(&s->machine, s->manager.unit) / 4);
+}
+
+static int plan_hints(void *arg, const struct mm_plan *plan, struct mm_hints *out)
+{
+	const struct setup *s = ((struct run *)arg)->setup;
+
+	g10_hints(plan, s->g10_params, &s->machine, spare(s), out);
+	return 0;
+}
+
 int run_replay(struct run *r, struct gs_progress *bar)
 {
 	struct setup *s = r->setup;
@@ -217,6 +242,7 @@ int run_replay(struct run *r, struct gs_progress *bar)
 		.arg = r,
 		.progress = bar ? progress : NULL,
 		.links = links_busy,
+		.hints = s->planned ? plan_hints : NULL,
 	};
 	int err;
 

@@ -82,6 +82,8 @@ static int choose_manager(struct setup *s)
 
 	for (size_t i = 0; mm_managers[i]; i++) {
 		types[i] = mm_managers[i]->name;
+		if (mm_managers[i] == &mm_g10)
+			s->g10_params = s->params[i];
 		if (strcmp(m->type, mm_managers[i]->name))
 			continue;
 		s->ops = mm_managers[i];
@@ -99,6 +101,7 @@ static int choose_manager(struct setup *s)
 				      m->unit);
 	/* asked for by name, hints come from what the job will do */
 	s->workload.hints |= !strcmp(m->prefetcher, "hints");
+	s->planned = !strcmp(m->prefetcher, "planned");
 	return err;
 }
 

@@ -66,10 +66,10 @@ static bool has_evictor(const struct view *v)
 {
 	return is_gmem(v) || !strcmp(v->s->ops->name, "policy");
 }
-/* "hints" turns on workload.hints for every manager */
+/* "hints" turns on workload.hints for every manager, "planned" the planner */
 static bool has_prefetcher(const struct view *v)
 {
-	return is_gmem(v) || !strcmp(v->s->manager.prefetcher, "hints");
+	return is_gmem(v) || !strcmp(v->s->manager.prefetcher, "hints") || v->s->planned;
 }
 /* a share of the footprint is counted in units */
 static bool has_unit(const struct view *v)
@@ -174,7 +174,7 @@ static const char *owner(const struct setup *s, const char *key)
 
 		if (!prefix || strncmp(key, prefix, strlen(prefix)) || key[strlen(prefix)] != '.')
 			continue;
-		if (mm_managers[i] == s->ops)
+		if (mm_managers[i] == s->ops || (mm_managers[i] == &mm_g10 && s->planned))
 			return NULL;
 		name = mm_managers[i]->name;
 	}

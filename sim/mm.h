@@ -102,13 +102,28 @@ struct mm_kernel {
 
 struct mm_tensor {
 	u64 bytes;
-	bool lasting; /* is there before the first iteration, and stays */
+	bool lasting;	/* is there before the first iteration, and stays */
+	u32 born, died; /* how many kernels come before; ~0: stays to the end */
 };
 
 struct mm_plan {
-	u32 nkernels, ntensors;
+	u32 nkernels, ntensors, niterations;
+	const u32 *first;		 /* kernel of each iteration, and nkernels */
 	const struct mm_kernel *kernels; /* of recorded iterations, in order of the trace */
 	const struct mm_tensor *tensors; /* by id */
+};
+
+/*
+ * What a planner advises, beside whoever manages: before kernel @kernel of the
+ * plan, about all of a tensor.  GS_ADV_FREE_EAGER is for its end, whenever that is.
+ */
+struct mm_hint {
+	u32 kernel, tensor;
+	u8 advice;
+};
+struct mm_hints { /* ascending by kernel */
+	struct mm_hint *v;
+	size_t n, cap;
 };
 
 struct gs_machine; /* models/hw.h: the described machine */

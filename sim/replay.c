@@ -118,7 +118,7 @@ static int dry_pass(const struct gs_replay_args *a, u64 unit, bool future, struc
 
 	r.sim = gs_sim_new(a->cfg->seed);
 	r.extents = d->extents = gs_extents_new(unit);
-	if (a->mm && a->mm->ops->plan)
+	if ((a->mm && a->mm->ops->plan) || a->hints)
 		r.plan = d->plan = plan_new(&a->source->job);
 	if (future)
 		r.future = d->future = gs_future_new(unit);
@@ -203,7 +203,7 @@ int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 
 	memset(res, 0, sizeof(*res));
 	r.job = &a->source->job;
-	if (pages_dense(&r) && !a->mm->needs_future)
+	if (pages_dense(&r) && !a->mm->needs_future && !a->hints)
 		dry_skip(&r, &d);
 	else
 		err = dry_pass(a, unit, a->mm->needs_future, &d);
@@ -213,8 +213,10 @@ int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 	a->mm->next_use = next_use;
 	a->mm->next_use_arg = &r;
 	err = add_extents(&r, d.extents);
-	if (!err && d.plan)
+	if (!err && a->mm->ops->plan)
 		err = a->mm->ops->plan(a->mm, plan_tell(d.plan));
+	if (!err && a->hints)
+		err = a->hints(a->arg, plan_tell(d.plan), &r.hints);
 	if (!err)
 		err = pass(&r);
 	a->mm->next_use = NULL;
@@ -223,6 +225,7 @@ int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 	if (!err)
 		totals(a, &d, res);
 out:
+	free(r.hints.v);
 	dry_fini(&d);
 	if (err)
 		gs_result_free(res);

@@ -95,6 +95,8 @@ struct gs_replay_args {
 	 * (timing, roofline). */
 	gs_time (*duration)(void *arg, const struct gs_op *op);
 	void *arg;
+	/* A planner beside the manager: what it advises; 0 or -errno (said).  May be NULL. */
+	int (*hints)(void *arg, const struct mm_plan *plan, struct mm_hints *out);
 	void (*progress)(void *arg, u64 done, u64 total); /* may be NULL */
 	/* How long links have been busy until now; may be NULL. */
 	void (*links)(void *arg, struct gs_sample *s);

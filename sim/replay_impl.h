@@ -37,6 +37,8 @@ struct tensor {
 	u16 device;
 	u8 kind;
 	bool alive;
+	bool wanted;	    /* a planner has hinted at it before its birth */
+	bool mortal;	    /* ... that its content dies with it */
 	struct dep written; /* its last writer ... */
 	struct dep *reads;  /* ... and readers since, by stream (several streams) */
 	u64 touches, misses;
@@ -128,6 +130,7 @@ struct replay {
 	u64 ops_done;
 	u64 next_kernel; /* of the plan */
 	u64 loop_kernel; /* the first of the iteration that repeats */
+	struct mm_hints hints;
 	int err;
 
 	/* replay_stream.c */
@@ -241,6 +244,7 @@ void plan_free(struct plan *p);
 /* @early: before the first iteration. */
 void plan_alloc(struct plan *p, const struct gs_op *op, bool early);
 void plan_release(struct plan *p, u32 tensor);
+void plan_iteration(struct plan *p);
 void plan_kernel(struct plan *p, const struct gs_op *op, gs_time duration);
 const struct mm_plan *plan_tell(struct plan *p); /* valid until the next call, or free */
 

@@ -40,6 +40,8 @@ int job_init(struct replay *r)
 		r->live_at_loop = gs_calloc((size_t)r->job->ntensors + 1, 1);
 	if (!n) { /* no marks: the whole trace is one iteration */
 		r->passes = 1;
+		if (r->plan)
+			plan_iteration(r->plan);
 		streams_barrier(r, 0);
 	}
 	return gs_source_seek(r->source, GS_REWIND);
@@ -97,6 +99,25 @@ static void push_host(struct replay *r, struct tensor *t, u64 off, u64 bytes, u8
 	order(r, s, it, t, access);
 }
 
+static void push_advice(struct replay *r, struct stream *s, struct tensor *t, u8 advice)
+{
+	struct item *it;
+
+	if (!t->bytes)
+		return;
+	it = stream_push(s, ITEM_ADVICE);
+	it->advice = advice;
+	it->va = t->block.va;
+	it->bytes = t->bytes;
+	order(r, s, it, t, GS_WRITE);
+}
+
+/* The dry pass writes the job down, each recorded iteration once. */
+static bool recording(const struct replay *r)
+{
+	return r->plan && r->passes <= gs_max(r->job->niterations, 1);
+}
+
 static int place(struct replay *r, struct tensor *t)
 {
 	if (r->layout)
@@ -133,7 +154,7 @@ static bool on_alloc(struct replay *r, const struct gs_op *op)
 	t->bytes = op->alloc.bytes;
 	t->kind = op->alloc.kind;
 	t->device = op->device;
-	if (r->plan)
+	if (recording(r))
 		plan_alloc(r->plan, op, !r->passes);
 	err = place(r, t);
 	if (err)
@@ -144,6 +165,9 @@ static bool on_alloc(struct replay *r, const struct gs_op *op)
 	/* what exists before the first iteration was written by the host */
 	if (!r->passes && t->bytes)
 		push_host(r, t, 0, t->bytes, GS_WRITE, 0);
+	if (t->wanted)
+		push_advice(r, stream_of(r, op->device, op->stream), t, GS_ADV_PREFETCH);
+	t->wanted = false;
 	return true;
 }
 
@@ -153,17 +177,10 @@ static bool on_free(struct replay *r, const struct gs_op *op)
 
 	if (!t->alive)
 		return true;
-	if (r->plan)
+	if (recording(r))
 		plan_release(r->plan, op->free.tensor);
-	if (r->a->workload->on_free == GS_FREE_DISCARD && t->bytes) {
-		struct stream *s = stream_of(r, t->device, op->stream);
-		struct item *it = stream_push(s, ITEM_ADVICE);
-
-		it->advice = GS_ADV_FREE_EAGER;
-		it->va = t->block.va;
-		it->bytes = t->bytes;
-		order(r, s, it, t, GS_WRITE);
-	}
+	if (r->a->workload->on_free == GS_FREE_DISCARD || t->mortal)
+		push_advice(r, stream_of(r, t->device, op->stream), t, GS_ADV_FREE_EAGER);
 	unplace(r, t);
 	return true;
 }
@@ -182,16 +199,45 @@ static void add_operand(struct item *it, const struct operand *o)
 	it->operands[it->noperands++] = *o;
 }
 
+/* What a planner has to say before the next kernel of the plan. */
+static void push_hints(struct replay *r, struct stream *s)
+{
+	size_t low = 0, high = r->hints.n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+
+		if (r->hints.v[mid].kernel < r->next_kernel)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	for (; low < r->hints.n && r->hints.v[low].kernel == r->next_kernel; low++) {
+		const struct mm_hint *h = &r->hints.v[low];
+		struct tensor *t = &r->tensors[h->tensor];
+
+		if (h->advice == GS_ADV_FREE_EAGER)
+			t->mortal = true;
+		else if (t->alive)
+			push_advice(r, s, t, h->advice);
+		else
+			t->wanted |= h->advice == GS_ADV_PREFETCH;
+	}
+}
+
 static bool on_kernel(struct replay *r, const struct gs_op *op)
 {
 	struct stream *s = stream_of(r, op->device, op->stream);
-	struct item *it = stream_push(s, ITEM_KERNEL);
 	bool shares = false;
+	struct item *it;
 
+	if (r->passes)
+		push_hints(r, s);
+	it = stream_push(s, ITEM_KERNEL);
 	it->duration = r->a->duration(r->a->arg, op);
 	it->row = book_row(r, op->kernel.name, op->kernel.opclass, op->kernel.phase);
 	it->nth = r->passes ? r->next_kernel++ : ~0ULL;
-	if (r->plan && r->passes && r->passes <= gs_max(r->job->niterations, 1))
+	if (recording(r) && r->passes)
 		plan_kernel(r->plan, op, it->duration);
 	for (u32 i = 0; i < op->kernel.ntouches; i++)
 		shares |= op->kernel.touches[i].share > 0;
@@ -262,6 +308,8 @@ static bool on_mark(struct replay *r, const struct gs_op *op)
 	    r->passes < r->job->niterations)
 		for (u32 t = 0; t < r->job->ntensors; t++)
 			r->live_at_loop[t] = r->tensors[t].alive;
+	if (recording(r) && r->passes < r->job->niterations)
+		plan_iteration(r->plan);
 	if (r->passes < r->job->niterations)
 		r->loop_kernel = r->next_kernel;
 	else

@@ -11,6 +11,8 @@
 
 struct plan {
 	struct mm_plan told;
+	u32 *first;
+	size_t niterations, cap_iterations;
 	struct mm_kernel *kernels;
 	struct mm_tensor *tensors;
 	u32 ntensors;
@@ -34,6 +36,7 @@ void plan_free(struct plan *p)
 		free((void *)p->kernels[i].operands);
 	free(p->kernels);
 	free(p->tensors);
+	free(p->first);
 	free(p);
 }
 
@@ -42,12 +45,21 @@ void plan_alloc(struct plan *p, const struct gs_op *op, bool early)
 	p->tensors[op->alloc.tensor] = (struct mm_tensor){
 		.bytes = op->alloc.bytes,
 		.lasting = early,
+		.born = (u32)p->nkernels,
+		.died = ~0U,
 	};
 }
 
 void plan_release(struct plan *p, u32 tensor)
 {
 	p->tensors[tensor].lasting = false;
+	p->tensors[tensor].died = (u32)p->nkernels;
+}
+
+void plan_iteration(struct plan *p)
+{
+	GS_PUSH_ROOM(p->first, p->niterations, p->cap_iterations);
+	p->first[p->niterations++] = (u32)p->nkernels;
 }
 
 /* Each operand of the trace, in its order. */
@@ -79,7 +91,11 @@ void plan_kernel(struct plan *p, const struct gs_op *op, gs_time duration)
 
 const struct mm_plan *plan_tell(struct plan *p)
 {
+	GS_PUSH_ROOM(p->first, p->niterations, p->cap_iterations);
+	p->first[p->niterations] = (u32)p->nkernels;
 	p->told = (struct mm_plan){
+		.niterations = (u32)p->niterations,
+		.first = p->first,
 		.nkernels = (u32)p->nkernels,
 		.ntensors = p->ntensors,
 		.kernels = p->kernels,

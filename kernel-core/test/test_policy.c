@@ -580,7 +580,7 @@ static void here(u64 first, u64 n)
 
 static void none_and_hints_have_no_slots(void **state)
 {
-	static const char *const names[] = { "none", "hints" };
+	static const char *const names[] = { "none", "hints", "planned" };
 
 	for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct gm_prefetch_ops *p = gm_prefetcher_find(names[i]);

@@ -72,7 +72,9 @@ static struct g10_net network(const struct g10_params *par, u64 pages)
 {
 	static struct mm_tensor tensors[4];
 	static struct mm_kernel kernels[5];
-	const struct mm_plan plan = { 5, 4, kernels, tensors };
+	const struct mm_plan plan = {
+		.nkernels = 5, .ntensors = 4, .kernels = kernels, .tensors = tensors
+	};
 	struct g10_net n;
 
 	for (u32 t = 0; t < 4; t++)
@@ -298,6 +300,65 @@ static void sorting_sorts(void **state)
 		assert_true(key[v[i - 1]] >= key[v[i]]);
 }
 
+/*
+ * Two iterations: the second has tensors 4 to 6 in place of 1 to 3; the weight
+ * stays.  Memory holds two and a half of the tensors, of 256 MiB.
+ */
+static void each_iteration_is_planned_and_told_as_advice(void **state)
+{
+	static const u32 first[] = { 0, 5, 10 };
+	static struct mm_operand again[5][2];
+	static struct mm_tensor tensors[7];
+	static struct mm_kernel kernels[10];
+	const struct mm_plan plan = { .nkernels = 10,
+				      .ntensors = 7,
+				      .niterations = 2,
+				      .first = first,
+				      .kernels = kernels,
+				      .tensors = tensors };
+	struct g10_params par = paper(G10_G10);
+	struct gs_machine mc = { .device.hbm_capacity = 640ULL << 20,
+				 .host.dram_capacity = 1ULL << 40,
+				 .link = { .h2d_bps = 25000000000, .d2h_bps = 25000000000 } };
+	struct mm_hints h = { .v = NULL };
+	u32 out[2] = { 0 }, in[2] = { 0 }, ends[2] = { 0 };
+
+	for (u32 t = 0; t < 7; t++)
+		tensors[t] = (struct mm_tensor){ .bytes = 256ULL << 20,
+						 .lasting = !t,
+						 .born = t > 3 ? 5 : 0,
+						 .died = !t	 ? ~0U
+							 : t > 3 ? 10
+								 : 5 };
+	for (u32 k = 0; k < 10; k++) {
+		for (u32 i = 0; i < 2; i++) {
+			again[k % 5][i] = ops[k % 5][i];
+			again[k % 5][i].tensor += ops[k % 5][i].tensor ? 3 : 0;
+		}
+		kernels[k] = (struct mm_kernel){ .duration = 100 * MS,
+						 .noperands = 2,
+						 .operands = k < 5 ? ops[k] : again[k - 5] };
+	}
+	g10_hints(&plan, &par, &mc, 0, &h);
+	for (size_t i = 0; i < h.n; i++) {
+		const struct mm_hint *x = &h.v[i];
+		u32 nth = x->kernel >= 5;
+
+		assert_true(!i || h.v[i - 1].kernel <= x->kernel);
+		/* no tensor is advised on in an iteration that does not have it */
+		assert_true(!x->tensor || nth == (x->tensor > 3));
+		out[nth] += x->advice == GS_ADV_PREFETCH_HOST;
+		in[nth] += x->advice == GS_ADV_PREFETCH;
+		ends[nth] += x->advice == GS_ADV_FREE_EAGER;
+	}
+	for (u32 i = 0; i < 2; i++) { /* 1, or its like, goes and comes; three are born and die */
+		assert_true(out[i] >= 1);
+		assert_true(in[i] >= out[i] + 3);
+		assert_int_equal(ends[i], 3);
+	}
+	free(h.v);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +372,7 @@ int main(void)
 		cmocka_unit_test(repeated_ticks_are_ticks),
 		cmocka_unit_test(room_is_first_fit_from_either_end),
 		cmocka_unit_test(sorting_sorts),
+		cmocka_unit_test(each_iteration_is_planned_and_told_as_advice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

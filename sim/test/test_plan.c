@@ -73,7 +73,9 @@ static const struct mm_ops planner_ops = {
 };
 
 /* A weight and a tensor of the iteration; one kernel before it, two in it. */
-static int run(u32 iterations, bool fails, struct gs_result *res)
+static int run_with(const struct mm_ops *mm,
+		    int (*hints)(void *, const struct mm_plan *, struct mm_hints *), u32 iterations,
+		    struct gs_result *res)
 {
 	static const struct gs_touch w[] = { { .tensor = 0, .access = GS_READ, .bytes = U } };
 	static const struct gs_touch wt[] = { { .tensor = 0, .access = GS_READ, .bytes = U },
@@ -92,16 +94,22 @@ static int run(u32 iterations, bool fails, struct gs_result *res)
 				    .cfg = &cfg,
 				    .ndevices = 1,
 				    .fault_window = 1,
-				    .duration = fake_duration };
+				    .duration = fake_duration,
+				    .hints = hints };
 	int ret;
 
-	memset(&planner, 0, sizeof(planner));
-	planner.fails = fails;
-	planner.mm.ops = &planner_ops;
+	planner.mm.ops = mm;
 	planner.mm.sim = a.sim;
 	ret = gs_replay(&a, res);
 	gs_sim_free(a.sim);
 	return ret;
+}
+
+static int run(u32 iterations, bool fails, struct gs_result *res)
+{
+	memset(&planner, 0, sizeof(planner));
+	planner.fails = fails;
+	return run_with(&planner_ops, NULL, iterations, res);
 }
 
 static void plan_lists_the_iteration_and_who_outlives_it(void **state)
@@ -157,6 +165,75 @@ static void a_plan_that_cannot_be_ends_the_run(void **state)
 	assert_int_equal(planner.runs, 0);
 }
 
+/* ---- a planner beside the manager ---- */
+
+static char told[64];
+
+static int note_advice(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d)
+{
+	size_t n = strlen(told);
+
+	(void)m;
+	(void)device;
+	(void)d;
+	assert_true(bytes == U);
+	snprintf(told + n, sizeof(told) - n, "%c%llu ",
+		 advice == GS_ADV_PREFETCH	  ? 'p'
+		 : advice == GS_ADV_PREFETCH_HOST ? 'h'
+						  : 'f',
+		 (va - BASE) / U);
+	return -EOPNOTSUPP;
+}
+
+static gs_time note_kernel(struct mm *m, u64 nth, gs_time start, gs_time duration)
+{
+	size_t n = strlen(told);
+
+	(void)m;
+	snprintf(told + n, sizeof(told) - n, "k%llu ", nth);
+	return start + duration;
+}
+
+static int no_plan(struct mm *m, const struct mm_plan *p)
+{
+	(void)m;
+	(void)p;
+	return 0;
+}
+
+static int advise_some(void *arg, const struct mm_plan *p, struct mm_hints *out)
+{
+	static const struct mm_hint some[] = { { 0, 1, GS_ADV_PREFETCH },
+					       { 0, 1, GS_ADV_FREE_EAGER },
+					       { 1, 0, GS_ADV_PREFETCH_HOST },
+					       { 1, 0, GS_ADV_PREFETCH } };
+	(void)arg;
+	assert_true(p->niterations == 1 && p->first[0] == 0 && p->first[1] == 2);
+	assert_true(p->tensors[0].born == 0 && p->tensors[0].died == ~0U);
+	assert_true(p->tensors[1].born == 1 && p->tensors[1].died == 2);
+	for (size_t i = 0; i < GS_ARRAY_SIZE(some); i++) {
+		GS_PUSH_ROOM(out->v, out->n, out->cap);
+		out->v[out->n++] = some[i];
+	}
+	return 0;
+}
+
+/* Tensor 1 is hinted at before it is born, and its end comes when it comes. */
+static void advice_stands_before_its_kernel(void **state)
+{
+	struct mm_ops ops = planner_ops;
+	struct gs_result r;
+
+	(void)state;
+	told[0] = 0;
+	ops.plan = no_plan;
+	ops.run = note_kernel;
+	ops.advise = note_advice;
+	assert_int_equal(run_with(&ops, advise_some, 2, &r), 0);
+	assert_string_equal(told, "k0 p1 h0 p0 k1 f1 k0 p1 h0 p0 k1 f1 ");
+	gs_result_free(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -164,6 +241,7 @@ int main(void)
 		cmocka_unit_test(kernels_end_when_the_manager_says),
 		cmocka_unit_test(repeated_iterations_repeat_the_plan),
 		cmocka_unit_test(a_plan_that_cannot_be_ends_the_run),
+		cmocka_unit_test(advice_stands_before_its_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
