@@ -19,14 +19,15 @@
 #define GMT_END_MAGIC "GMT-END\n"
 
 enum {
-	GMT_MAJOR = 1,
-	GMT_MINOR = 2,
+	GMT_MAJOR = 2,
+	GMT_MINOR = 0,
+	GMT_MINOR_1 = 2, /* of major version 1, which is still read */
 
 	GMT_PROLOGUE = 16,
 	GMT_BLOCK_HEAD = 32,
 	GMT_FOOTER = 64,
 
-	GMT_FRAME_TARGET = 1 << 20, /* raw bytes after which a frame ends */
+	GMT_FRAME_TARGET = 1 << 21, /* raw bytes after which a frame ends */
 	GMT_RAW_MAX = 1 << 24,	    /* raw bytes of any block */
 	GMT_BATCH = 4096	    /* page accesses of one record, at most */
 };
@@ -60,15 +61,52 @@ enum gmt_key {
 	GMT_KEY_KERNEL_PS = 27
 };
 
-/* Sections of a DATA frame. */
+/*
+ * Sections of a DATA frame: each field of the records is a column of its own,
+ * of bytes or of numbers (gmt_col.h); those of page accesses are varints.  In
+ * version 1 the first three were all, and GMT_TYPES held whole records.
+ */
 enum gmt_section {
-	GMT_RECORDS = 1,
+	GMT_TYPES = 1, /* bytes: enum gmt_record */
 	GMT_DURATIONS = 2,
 	GMT_PAGE_VA = 3,
 	GMT_PAGE_TIME = 4,
 	GMT_PAGE_KIND = 5,
-	GMT_NR_SECTIONS = 6 /* above the last */
+	GMT_TEXTS = 6,	     /* new names, each with its NUL */
+	GMT_ALLOC_KIND = 7,  /* bytes */
+	GMT_ALLOC_ID = 8,    /* device, id */
+	GMT_ALLOC_PLACE = 9, /* gmt_guess.h */
+	GMT_ALLOC_VA = 10,   /* where there is no place */
+	GMT_ALLOC_BYTES = 11,
+	GMT_ALLOC_NAME = 12,
+	GMT_FREE_TENSOR = 13,
+	GMT_KERNEL_NAME = 14,
+	GMT_KERNEL_FLAGS = 15, /* bytes */
+	GMT_KERNEL_PLACE = 16, /* device, stream */
+	GMT_KERNEL_WHAT = 17,  /* bytes: class, element type, phase */
+	GMT_KERNEL_FLOPS = 18,
+	GMT_KERNEL_BYTES = 19,
+	GMT_KERNEL_TOUCHES = 20,
+	GMT_KERNEL_FAULTS = 21,
+	GMT_TOUCH_FLAGS = 22,  /* bytes */
+	GMT_TOUCH_TENSOR = 23, /* a frame has this */
+	GMT_TOUCH_LIKE = 24,   /* ... or this (gmt_guess.h) */
+	GMT_TOUCH_BYTES = 25,
+	GMT_TOUCH_OFF = 26,
+	GMT_TOUCH_STEP = 27,
+	GMT_TOUCH_PATTERN = 28, /* bytes */
+	GMT_TOUCH_REST = 29,	/* stride, share */
+	GMT_OTHER_BYTES = 30,	/* of host accesses, advice, marks and batches of pages */
+	GMT_OTHER_NUMBERS = 31,
+	GMT_NR_SECTIONS = 32, /* above the last */
+	GMT_NR_SECTIONS_1 = 6 /* in version 1 */
 };
+
+/* Those that hold bytes, or varints without a coding in front. */
+#define GMT_BYTES                                                                                  \
+	(1U << GMT_TYPES | 1U << GMT_PAGE_VA | 1U << GMT_PAGE_TIME | 1U << GMT_PAGE_KIND |         \
+	 1U << GMT_TEXTS | 1U << GMT_ALLOC_KIND | 1U << GMT_KERNEL_FLAGS | 1U << GMT_KERNEL_WHAT | \
+	 1U << GMT_TOUCH_FLAGS | 1U << GMT_TOUCH_PATTERN | 1U << GMT_OTHER_BYTES)
 
 enum gmt_record {
 	GMT_ALLOC = 1,
@@ -97,7 +135,7 @@ enum {
 	GMT_T_PATTERN = 0x10, /* pattern, and stride if strided; else sequential */
 	GMT_T_SHARE = 0x20,   /* else 0 */
 	GMT_T_NEXT = 0x40,    /* tensor of the touch before, at a distance from its end */
-	GMT_T_MORE = 0x80     /* length and bytes that later versions define */
+	GMT_T_MORE = 0x80     /* version 1: length and bytes that later versions define */
 };
 
 /*
@@ -138,6 +176,12 @@ enum { GMT_OTHER = 255 };
 
 /* A name reference: 0 is "", 1 defines the next number, from 2. */
 enum { GMT_NAME_EMPTY = 0, GMT_NAME_NEW = 1, GMT_NAME_FIRST = 2 };
+
+/* 0 for "", i + 1 for name i.  @nnames: how many there are, with a new one. */
+static inline u32 gmt_name_slot(u64 ref, u32 nnames)
+{
+	return ref == GMT_NAME_NEW ? nnames : ref ? (u32)(ref - 1) : 0;
+}
 
 /*
  * What is left of the number written for a duration: bit 0 tells whether the
@@ -187,16 +231,20 @@ void gmt_enc_free(struct gmt_enc *e);
 int gmt_enc_put(struct gmt_enc *e, const struct gs_op *op);
 size_t gmt_enc_bytes(const struct gmt_enc *e); /* of the frame so far, about */
 u64 gmt_enc_nops(const struct gmt_enc *e);     /* in the frame so far */
-/* Append the frame's raw content to @out and begin the next frame. */
-void gmt_enc_end(struct gmt_enc *e, struct tr_buf *out);
+/*
+ * Append the frame's raw content to @out and begin the next frame.  @at: where
+ * in it parts end that are best compressed by themselves, at most
+ * 3 * GMT_NR_SECTIONS of them; how many.
+ */
+u32 gmt_enc_end(struct gmt_enc *e, struct tr_buf *out, size_t *at);
 
 /*
  * ... and back (gmt_dec.c).  The raw bytes stay the caller's and in place
- * while the frame is read; names point into them.  @newer: the file's minor
- * version is above ours, so that unknown words and records are passed over.
+ * while the frame is read; names point into them.  Where the minor version is
+ * above ours, unknown words and records are passed over.
  */
 struct gmt_dec;
-struct gmt_dec *gmt_dec_new(bool newer);
+struct gmt_dec *gmt_dec_new(u16 major, u16 minor);
 void gmt_dec_free(struct gmt_dec *d);
 /* 0 or -EINVAL.  @first, @nops: what the index says of the frame. */
 int gmt_dec_begin(struct gmt_dec *d, const u8 *raw, size_t n, u64 first, u64 nops);

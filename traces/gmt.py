@@ -24,11 +24,11 @@ import sys
 
 import zstandard
 
-MAJOR, MINOR = 1, 2
+MAJOR, MINOR = 2, 0
 MAGIC = b"\x89GMT\r\n\x1a\n"
 END = b"GMT-END\n"
 RAW_MAX = 1 << 24
-FRAME = 1 << 20  # raw bytes after which the writer begins a new frame
+FRAME = 1 << 21  # raw bytes after which the writer begins a new frame
 
 KINDS = "weight gradient optimizer activation workspace input kv_cache".split()
 CLASSES = "gemm conv attention norm softmax reduce elementwise gather pool copy optimizer".split()
@@ -38,6 +38,16 @@ ADVICE = ("prefetch free_eager pin unpin willneed prefetch_host prefer prefer_ho
           "accessed_by unaccessed_by read_mostly unread_mostly").split()
 PATTERNS = "sequential strided random".split()
 ACCESS = ["", "r", "w", "rw"]
+
+# Sections of a frame, and those that hold bytes or bare varints.
+(TYPES, DURATIONS, PAGE_VA, PAGE_TIME, PAGE_KIND, NAMES, A_KIND, A_ID, A_PLACE, A_VA, A_BYTES,
+ A_NAME, F_TENSOR, K_NAME, K_FLAGS, K_PLACE, K_WHAT, K_FLOPS, K_BYTES, K_TOUCHES, K_FAULTS,
+ T_FLAGS, T_TENSOR, T_LIKE, T_BYTES, T_OFF, T_STEP, T_PATTERN, T_REST, O_BYTES,
+ O_NUMBERS) = range(1, 32)
+SECTIONS = 32
+BYTES = {TYPES, PAGE_VA, PAGE_TIME, PAGE_KIND, NAMES, A_KIND, K_FLAGS, K_WHAT, T_FLAGS, T_PATTERN,
+         O_BYTES}
+PLACES = 64  # addresses of each size that are remembered
 TEXTS = {1: "name", 2: "framework", 3: "source", 4: "recorded"}
 TOTALS = {16: "operations", 17: "kernels", 18: "pages", 19: "tensors", 20: "iterations",
           21: "streams", 22: "va_low", 23: "va_high", 24: "bytes", 25: "peak", 26: "touches",
@@ -195,6 +205,40 @@ class Cursor:
         return self.at < self.end
 
 
+class Parts(Cursor):
+    """Numbers whose lengths are bytes and whose rest is bits."""
+
+    def __init__(self, c):
+        n = c.number()
+        classes = c.part(n)
+        super().__init__(c.b, classes.at, classes.end)
+        self.rest = c.bytes(c.end - c.at)
+        self.bit = 0
+
+    def number(self):
+        c = self.u8()
+        n = (c >> 2) - 1
+        if n < 1:
+            return c
+        if n > 61 or self.bit + n > 8 * len(self.rest):
+            raise IndexError("ends too early")
+        v = int.from_bytes(self.rest[self.bit >> 3:(self.bit >> 3) + 9], "little")
+        v = v >> (self.bit & 7) & (1 << n) - 1
+        self.bit += n
+        return (1 << n | v) << 2 | c & 3
+
+    def more(self):
+        return super().more() or self.bit + 7 >> 3 != len(self.rest)
+
+
+def numbers(c):
+    """A section of numbers by its coding."""
+    coding = c.u8()
+    if coding > 1:
+        raise IndexError("unknown coding %d" % coding)
+    return Parts(c) if coding else c
+
+
 def number(v):
     """A varint."""
     out = bytearray()
@@ -205,9 +249,50 @@ def number(v):
     return bytes(out)
 
 
+def zigzag(v):
+    v &= U64
+    return (v << 1 & U64) ^ (U64 if v >> 63 else 0)
+
+
 def signed(v, base=0):
-    v = v - base & U64
-    return number((v << 1 & U64) ^ (U64 if v >> 63 else 0))
+    return number(zigzag(v - base))
+
+
+def weights(column):
+    """Bits of both codings behind a compressor, about: runs of four come again for nothing."""
+    seen, varints, parts = set(), 0, 0
+    for i, v in enumerate(column):
+        run = tuple(column[max(i - 3, 0):i + 1])
+        parts += max((v >> 2).bit_length() - 1, 0)
+        if run not in seen:
+            seen.add(run)
+            parts += 3
+            varints += 8 * len(number(v))
+    return varints, parts
+
+
+def coded(column):
+    """A column of numbers as a section: (bytes, where bits begin or 0). Varints, which
+    zstd finds again, or parts for what never comes again, as FORMAT.md has them."""
+    varints = b"".join(map(number, column))
+    whole, parts = weights(column)
+    if len(column) < 64 or parts >= whole:
+        return b"\0" + varints, 0
+    rest = at = 0
+    out, low = bytearray(), b"".join(bytes([(v >> 2).bit_length() << 2 | v & 3]) for v in column)
+    for v in column:
+        v >>= 2
+        if v > 1:
+            n = v.bit_length() - 1
+            rest |= (v & (1 << n) - 1) << at
+            at += n
+            out += (rest & (1 << (at & ~7)) - 1).to_bytes(at >> 3, "little")
+            rest >>= at & ~7
+            at &= 7
+    out += bytes([rest]) if at else b""
+    head = b"\1" + number(len(column)) + low
+    return (head + bytes(out), len(head)) if len(head) + len(out) <= len(varints) * 5 // 4 else \
+        (b"\0" + varints, 0)
 
 
 def word(words, i):
@@ -231,156 +316,189 @@ def _duration(v):
 
 
 def _put_duration(ps):
-    return number(ps << 1 | 1) if ps % 1000 else number(ps // 1000 << 1)
+    return ps << 1 | 1 if ps % 1000 else ps // 1000 << 1
 
 
 # ---- reading -------------------------------------------------------------------
 
 
 class _Frame:
-    """The state in which a frame is decoded."""
+    """The state in which a frame is decoded. A field is read from its column; in version 1
+    the fields of a record stand one behind the other, so all columns are that record."""
 
-    def __init__(self, raw):
+    def __init__(self, raw, major):
+        self.v1 = major == 1
         c = Cursor(raw)
         pre = c.part(c.number())
         self.first, self.count = pre.number(), pre.number()
         self.next_id, self.next_va = pre.number(), pre.number()
-        self.sections = [Cursor(b"") for _ in range(6)]
+        self.col = [Cursor(b"") for _ in range(SECTIONS)]
+        self.alike = False
         while c.more():
             i = c.number()
             part = c.part(c.number())
-            if i < 6:
-                self.sections[i] = part
+            if i >= (6 if self.v1 else SECTIONS):
+                continue
+            self.col[i] = part if self.v1 or i in BYTES else numbers(part)
+            self.alike |= i == T_LIKE
         self.names, self.kinds = [None, None], [None]
         self.place, self.what = (0, 0), ("other",) * 3
+        self.places = {}  # bytes: addresses, the one used last first
+        self.last, self.told = {}, 0  # name: tensors of its last kernel; told last
 
-    def name(self, c):
-        v = c.number()
+    def name(self, section):
+        v = self.col[section].number()
         if v == 1:
-            text = c.bytes(c.number()).decode()
+            c = self.col[NAMES]
+            n = c.number() if self.v1 else c.b.index(b"\0", c.at, c.end) - c.at
+            text = c.bytes(n).decode()
             c.u8()
             self.names.append(text)
             return text
         return self.names[v] if v else ""
 
-    def tensor(self, c):
-        v = c.number()
+    def tensor(self, section):
+        v = self.col[section].number()
         return self.next_id - 1 - (v >> 1) if v & 1 else v >> 1
 
     def rows(self):
-        c, done = self.sections[1], 0
+        types, done = self.col[TYPES], 0
         makers = {1: self.alloc, 2: self.free, 3: self.kernel, 4: self.host, 5: self.advice,
                   6: self.mark}
-        while c.more():
-            kind = c.u8()
-            rec = c.part(c.number())
+        while types.more():
+            kind = types.u8()
+            if self.v1:
+                self.col[6:] = [types.part(types.number())] * (SECTIONS - 6)
             if kind == 7:
-                for row in self.pages(rec):
+                for row in self.pages():
                     done += 1
                     yield row
                 continue
             done += 1
-            row = makers[kind](rec) if kind in makers else None
+            row = makers[kind]() if kind in makers else None
             if row:
                 yield row
-        if done != self.count or any(s.more() for s in self.sections[2:]):
+        if done != self.count or any(c.more() for c in self.col[2:6 if self.v1 else SECTIONS]):
             raise IndexError("holds other than the announced operations")
 
-    def alloc(self, c):
+    def alloc(self):
         row = {"ev": "alloc"}
-        kind, dev = word(KINDS, c.u8()), c.number()
-        row["t"] = c.signed(self.next_id)
-        row["va"] = c.signed(self.next_va)
-        row["bytes"] = c.number()
+        kind, dev = word(KINDS, self.col[A_KIND].u8()), self.col[A_ID].number()
+        row["t"] = self.col[A_ID].signed(self.next_id)
+        row["va"] = self.col[A_VA].signed(self.next_va) if self.v1 else 0
+        row["bytes"] = self.col[A_BYTES].number()
+        if not self.v1:
+            row["va"] = self.address(self.places.setdefault(row["bytes"], []))
         row["kind"] = kind
-        name = self.name(c)
+        name = self.name(A_NAME)
         if name:
             row["name"] = name
         row["dev"] = dev
         self.next_id, self.next_va = row["t"] + 1, row["va"] + row["bytes"] & U64
         return row
 
-    def free(self, c):
-        return {"ev": "free", "t": self.tensor(c)}
+    def address(self, known):
+        place = self.col[A_PLACE].number()
+        va = known.pop(place - 1) if place else self.col[A_VA].signed(self.next_va)
+        known.insert(0, va)
+        del known[PLACES:]
+        return va
 
-    def kernel(self, c):
-        row = {"ev": "kernel", "name": self.name(c)}
-        flags = c.u8()
+    def free(self):
+        return {"ev": "free", "t": self.tensor(F_TENSOR)}
+
+    def kernel(self):
+        row = {"ev": "kernel", "name": self.name(K_NAME)}
+        flags = self.col[K_FLAGS].u8()
         if flags & 1:
-            self.place = c.number(), c.number()
+            self.place = self.col[K_PLACE].number(), self.col[K_PLACE].number()
         if flags & 2:
+            c = self.col[K_WHAT]
             self.what = word(CLASSES, c.u8()), word(DTYPES, c.u8()), word(PHASES, c.u8())
         row["class"], row["dtype"], row["phase"] = self.what
         row["dev"], row["stream"] = self.place
-        row.update(_time(_duration(self.sections[2].number())))
-        for flag, key in ((4, "flops"), (8, "bytes")):
-            v = c.number() if flags & flag else 0
+        row.update(_time(_duration(self.col[DURATIONS].number())))
+        for flag, key, section in ((4, "flops", K_FLOPS), (8, "bytes", K_BYTES)):
+            v = self.col[section].number() if flags & flag else 0
             if v:
                 row[key] = v
         t, row["touch"] = (0, 0, 0), []
-        for _ in range(c.number()):
-            t = self.touch(c, t, row["touch"])
+        before, now = self.last.get(row["name"], []), []
+        for _ in range(self.col[K_TOUCHES].number()):
+            t = self.touch(t, before, now, row["touch"])
+        self.last[row["name"]] = now
         if flags & 16:
             for key in ("fault_out_ps", "fault_all_ps"):
-                v = _duration(c.number())
+                v = _duration(self.col[K_FAULTS].number())
                 if v:
                     row[key] = v
         return row
 
-    def touch(self, c, before, to):
-        flags = c.u8()
-        tensor = before[0] if flags & 0x40 else self.tensor(c)
-        size = before[2] if flags & 8 else c.number()
+    def touched(self, before, now):
+        if not self.alike:
+            return self.tensor(T_TENSOR)
+        guess = before[len(now)] if len(now) < len(before) else self.told
+        self.told = self.col[T_LIKE].signed(guess)
+        now.append(self.told)
+        return self.told
+
+    def touch(self, t, before, now, to):
+        flags = self.col[T_FLAGS].u8()
+        tensor = t[0] if flags & 0x40 else self.touched(before, now)
+        size = t[2] if flags & 8 else self.col[T_BYTES].number()
         off = 0
         if flags & 0x40:
-            s = c.number()
-            off = before[1] + before[2] + (s >> 2 ^ -(s >> 1 & 1)) * (size if s & 1 else 1) & U64
+            s = self.col[T_STEP].number()
+            off = t[1] + t[2] + (s >> 2 ^ -(s >> 1 & 1)) * (size if s & 1 else 1) & U64
         elif flags & 4:
-            off = c.number()
+            off = self.col[T_OFF].number()
         pattern, stride = "sequential", 0
         if flags & 0x10:
-            p = c.u8()
+            p = self.col[T_PATTERN].u8()
             pattern = PATTERNS[p] if p < len(PATTERNS) else "sequential"
-            stride = c.number() if p == 1 else 0
-        share = c.number() if flags & 0x20 else 0
-        if flags & 0x80:
-            c.part(c.number())
+            stride = self.col[T_REST].number() if p == 1 else 0
+        share = self.col[T_REST].number() if flags & 0x20 else 0
+        if flags & 0x80 and self.v1:
+            self.col[T_REST].part(self.col[T_REST].number())
         row = [tensor, off, size, ACCESS[flags & 3]]
         to.append(row + [pattern, stride, share] if pattern != "sequential" or share else row)
         return tensor, off, size
 
-    def host(self, c):
-        rw = ACCESS[c.u8() & 3]
-        row = {"ev": "host", "t": self.tensor(c), "off": c.number(), "bytes": c.number(), "rw": rw}
-        row.update(_time(_duration(self.sections[2].number())))
+    def host(self):
+        rw, c = ACCESS[self.col[O_BYTES].u8() & 3], self.col[O_NUMBERS]
+        row = {"ev": "host", "t": self.tensor(O_NUMBERS), "off": c.number(), "bytes": c.number(),
+               "rw": rw}
+        row.update(_time(_duration(self.col[DURATIONS].number())))
         return row
 
-    def advice(self, c):
-        what, dev = c.u8(), c.number()
-        row = {"ev": "advice", "advice": word(ADVICE, what), "t": self.tensor(c),
+    def advice(self):
+        what, c = self.col[O_BYTES].u8(), self.col[O_NUMBERS]
+        dev = c.number()
+        row = {"ev": "advice", "advice": word(ADVICE, what), "t": self.tensor(O_NUMBERS),
                "off": c.number(), "bytes": c.number(), "dev": dev}
         return row if what < len(ADVICE) else None
 
-    def mark(self, c):
-        flags, n = c.u8(), c.number()
-        name = self.name(c)
+    def mark(self):
+        flags, n = self.col[O_BYTES].u8(), self.col[O_NUMBERS].number()
+        name = self.name(O_NUMBERS)
         return {"ev": "mark", "name": "iteration" if flags & 1 else name, "index": n}
 
-    def pages(self, c):
-        count, flags, shift, base = c.number(), c.u8(), c.u8(), c.number()
-        when = c.number() if flags & 2 else 0
+    def pages(self):
+        head, small = self.col[O_NUMBERS], self.col[O_BYTES]
+        count, flags, shift, base = head.number(), small.u8(), small.u8(), head.number()
+        when = head.number() if flags & 2 else 0
+        vas, times, kinds = self.col[PAGE_VA], self.col[PAGE_TIME], self.col[PAGE_KIND]
         for _ in range(count):
             if flags & 1:
-                va = base + self.sections[3].number() << shift & U64
+                va = base + vas.number() << shift & U64
             else:
-                base = self.sections[3].signed(base)
+                base = vas.signed(base)
                 va = base << shift & U64
             if flags & 2:
-                when = self.sections[4].signed(when)
-            kind = self.sections[5].number()
+                when = times.signed(when)
+            kind = kinds.number()
             if not kind:
-                s = self.sections[5]
-                self.kinds.append((s.number(), s.u8(), s.number()))
+                self.kinds.append((kinds.number(), kinds.u8(), kinds.number()))
                 kind = len(self.kinds) - 1
             dev, access, size = self.kinds[kind]
             row = {"ev": "page", "va": va, "bytes": size, "rw": ACCESS[access & 3], "dev": dev}
@@ -460,7 +578,8 @@ class Reader:
         size = os.fstat(self.f.fileno()).st_size
         if size < 80 or self._at(0, 8) != MAGIC:
             self._fail(0, "is no .gmt")
-        if _le(self._at(8, 2), 0, 2) != MAJOR:
+        self.major = _le(self._at(8, 2), 0, 2)
+        if not 1 <= self.major <= MAJOR:
             self._fail(8, "was written by another major version")
         foot = self._at(size - 64, 64)
         if foot[56:] != END:
@@ -493,7 +612,7 @@ class Reader:
     def _frame(self, i):
         at, op, want = self.frames[i]
         raw, have = self._block(at, b"DATA", i)
-        frame = _Frame(raw)
+        frame = _Frame(raw, self.major)
         if have != want or frame.first != op:
             self._fail(at, "is not the frame of the index")
         return frame
@@ -502,7 +621,7 @@ class Reader:
         for i in range(len(self.frames)):
             try:
                 yield from self._frame(i).rows()
-            except (IndexError, UnicodeDecodeError) as e:
+            except (IndexError, ValueError) as e:
                 self._fail(self.frames[i][0], "frame %d: %s" % (i, e))
 
 
@@ -519,7 +638,7 @@ class Writer:
         self.totals = dict.fromkeys(TOTALS.values(), 0)
         self.live, self.alive = {}, 0
         self.frames, self.marks, self.hashes = [], [], []
-        self.next_id = self.next_va = 0
+        self.next_id = self.next_va = self.recent = 0
         head = b"".join(self._row(k, meta[TEXTS[k]].encode()) for k in TEXTS if meta.get(TEXTS[k]))
         head += b"".join(self._row(5, d.encode()) for d in meta["devices"])
         if meta.get("page_hint"):
@@ -542,8 +661,16 @@ class Writer:
     def _row(key, value):
         return number(key) + number(len(value)) + value
 
-    def _block(self, tag, frame, raw):
-        at, packed, h = self.f.tell(), self.zstd.compress(raw), xxh3(raw)
+    def _pack(self, raw, ends):
+        """One zstd frame; blocks of it end where what is alike ends."""
+        z, out, at = self.zstd.compressobj(size=len(raw)), [], 0
+        for end in ends:
+            out += [z.compress(raw[at:end]), z.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)]
+            at = end
+        return b"".join(out + [z.compress(raw[at:]), z.flush()])
+
+    def _block(self, tag, frame, raw, ends=()):
+        at, packed, h = self.f.tell(), self._pack(raw, ends), xxh3(raw)
         head = tag + struct.pack("<IIIQ", frame, len(raw), len(packed), h)
         self.f.write(head + xxh3(head).to_bytes(8, "little") + packed)
         if tag in (b"HEAD", b"DATA"):
@@ -552,37 +679,56 @@ class Writer:
 
     def _begin(self):
         self.preamble = [self.totals["operations"], 0, self.next_id, self.next_va]
-        self.out = {i: bytearray() for i in range(1, 6)}
+        self.small = {i: bytearray() for i in BYTES}
+        self.col = {i: [] for i in range(1, SECTIONS) if i not in BYTES}
+        self.waiting = 0  # bytes of this frame, about
         self.names, self.kinds = {"": 0}, {}
         self.place, self.what = (0, 0), (255, 255, 255)
+        self.places, self.last, self.told = {}, {}, 0
         self.run = []  # pages that are one record
+
+    def _add(self, section, *values):
+        self.col[section] += values
+        self.waiting += sum(v.bit_length() // 7 + 1 for v in values)
+
+    def _bytes(self, section, *values):
+        self.small[section] += bytes(values)
+        self.waiting += len(values)
+
+    def size(self):
+        """Bytes of the file so far, at most: what is not compressed yet counts in full."""
+        return self.f.tell() + self.waiting + 16 * len(self.run)
 
     def _end(self):
         self._end_run()
         if not self.preamble[1]:
             return
         pre = b"".join(number(v) for v in self.preamble)
-        raw = number(len(pre)) + pre
-        for i, part in self.out.items():
-            if part:
-                raw += number(i) + number(len(part)) + bytes(part)
-        at = self._block(b"DATA", len(self.frames), raw)
+        raw, ends = bytearray(number(len(pre)) + pre), []
+        told, like = (weights(self.col[i])[0] for i in (T_TENSOR, T_LIKE))
+        self.col[T_LIKE if told <= like else T_TENSOR] = []
+        for i in range(1, SECTIONS):
+            part, bits = (self.small[i], 0) if i in BYTES else coded(self.col[i]) \
+                if self.col[i] else (b"", 0)
+            if not part:
+                continue
+            begin = len(raw)
+            raw += number(i) + number(len(part)) + part
+            if len(part) >= 1024:
+                ends += [begin] + [len(raw) - len(part) + bits] * (bits > 0) + [len(raw)]
+        at = self._block(b"DATA", len(self.frames), bytes(raw), ends)
         self.frames.append((at, self.preamble[1], self.hashes[-1]))
-
-    def _record(self, kind, body):
-        self._end_run()
-        self.out[1] += bytes([kind]) + number(len(body)) + body
 
     def _name(self, name):
         if name in self.names:
-            return number(self.names[name])
+            return self.names[name]
         self.names[name] = max(1, len(self.names)) + 1
-        text = name.encode()
-        return number(1) + number(len(text)) + text + b"\0"
+        self._bytes(NAMES, *name.encode(), 0)
+        return 1
 
     def put(self, row):
         """One row.  What makes no sense is left to `gmemsim trace verify` to find."""
-        if sum(map(len, self.out.values())) + 16 * len(self.run) >= FRAME:
+        if self.waiting + 16 * len(self.run) >= FRAME:
             self._end()
             self._begin()
         getattr(self, "_" + row["ev"])(row)
@@ -595,11 +741,26 @@ class Writer:
             t["va_low"] = va if not t["va_high"] else min(t["va_low"], va)
             t["va_high"] = max(t["va_high"], va + n)
 
+    def _record(self, kind):
+        self._end_run()
+        self._bytes(TYPES, kind)
+
     def _alloc(self, row):
         t, va, n = row["t"], row.get("va", 0), row["bytes"]
-        self._record(1, bytes([index(KINDS, row.get("kind", "other"))]) + number(row.get("dev", 0)) +
-                     signed(t, self.next_id) + signed(va, self.next_va) + number(n) +
-                     self._name(row.get("name", "")))
+        self._record(1)
+        self._bytes(A_KIND, index(KINDS, row.get("kind", "other")))
+        self._add(A_ID, row.get("dev", 0), zigzag(t - self.next_id))
+        self._add(A_BYTES, n)
+        known = self.places.setdefault(n, [])
+        if va in known:
+            self._add(A_PLACE, known.index(va) + 1)
+            known.remove(va)
+        else:
+            self._add(A_PLACE, 0)
+            self._add(A_VA, zigzag(va - self.next_va))
+        known.insert(0, va)
+        del known[PLACES:]
+        self._add(A_NAME, self._name(row.get("name", "")))
         self.next_id, self.next_va = t + 1, va + n & U64
         self._extent(va, n)
         self.live[t] = n
@@ -608,8 +769,12 @@ class Writer:
         self.totals["bytes"] += n
         self.totals["peak"] = max(self.totals["peak"], self.alive)
 
+    def _tensor(self, t):
+        return (self.next_id - 1 - t) << 1 | 1 if t >= self.recent else t << 1
+
     def _free(self, row):
-        self._record(2, number(row["t"] << 1))
+        self._record(2)
+        self._add(F_TENSOR, self._tensor(row["t"]))
         self.alive -= self.live.pop(row["t"])
 
     def _kernel(self, row):
@@ -621,49 +786,74 @@ class Writer:
         flags = (1 if place != self.place else 0) | (2 if what != self.what else 0) | \
                 (4 if row.get("flops") else 0) | (8 if row.get("bytes") else 0) | \
                 (16 if any(faults) else 0)
-        body = self._name(row["name"]) + bytes([flags])
-        if flags & 1:
-            body += number(place[0]) + number(place[1])
-        if flags & 2:
-            body += bytes(what)
-        for flag, key in ((4, "flops"), (8, "bytes")):
-            body += number(row[key]) if flags & flag else b""
-        body += number(len(touches)) + b"".join(map(self._touch, touches))
-        if flags & 16:
-            body += b"".join(map(_put_duration, faults))
-        self._record(3, body)
-        self.out[2] += _put_duration(_ps(row))
+        self._record(3)
+        self._add(K_NAME, self._name(row["name"]))
+        self._bytes(K_FLAGS, flags)
+        self._add(K_PLACE, *(place if flags & 1 else ()))
+        self._bytes(K_WHAT, *(what if flags & 2 else ()))
+        for flag, key, section in ((4, "flops", K_FLOPS), (8, "bytes", K_BYTES)):
+            self._add(section, *([row[key]] if flags & flag else ()))
+        self._add(K_TOUCHES, len(touches))
+        before, now, t = self.last.get(row["name"], []), [], None
+        for touch in touches:
+            t = self._touch(touch, t, before, now)
+        self.last[row["name"]] = now
+        self._add(K_FAULTS, *(map(_put_duration, faults) if flags & 16 else ()))
+        self._add(DURATIONS, _put_duration(_ps(row)))
         self.place, self.what = place, what
         self.totals["kernels"] += 1
         self.totals["touches"] += len(touches)
         self.totals["kernel_ps"] += _ps(row)
         self.totals["streams"] = max(self.totals["streams"], place[1] + 1)
 
-    @staticmethod
-    def _touch(t):
+    def _touch(self, t, prev, before, now):
         pattern, stride, share = (list(t[4:]) + [0, 0, 0][len(t) - 4:]) if len(t) > 4 else (0, 0, 0)
         pattern = PATTERNS.index(pattern) if pattern else 0
-        flags = ACCESS.index(t[3]) | (4 if t[1] else 0) | (0x10 if pattern else 0) | \
+        tensor, off, size = t[:3]
+        step = off - prev[1] - prev[2] if prev and prev[0] == tensor else None
+        if step is not None and not -1 << 61 <= step < 1 << 61:
+            step = None
+        flags = ACCESS.index(t[3]) | (0x40 if step is not None else 4 if off else 0) | \
+            (8 if prev and prev[2] == size else 0) | (0x10 if pattern else 0) | \
             (0x20 if share else 0)
-        return bytes([flags]) + number(t[0] << 1) + number(t[2]) + \
-            (number(t[1]) if t[1] else b"") + (bytes([pattern]) if pattern else b"") + \
-            (number(stride) if pattern == 1 else b"") + (number(share) if share else b"")
+        self._bytes(T_FLAGS, flags)
+        if step is None:
+            guess = before[len(now)] if len(now) < len(before) else self.told
+            self._add(T_TENSOR, self._tensor(tensor))
+            self._add(T_LIKE, zigzag(tensor - guess))
+            now.append(tensor)
+            self.told = tensor
+        else:
+            self._add(T_STEP, zigzag(step // size) << 1 | 1 if step % size == 0 else
+                      zigzag(step) << 1)
+        self._add(T_BYTES, *(() if flags & 8 else [size]))
+        self._add(T_OFF, *([off] if flags & 4 else ()))
+        self._bytes(T_PATTERN, *([pattern] if pattern else ()))
+        self._add(T_REST, *([stride] if pattern == 1 else ()), *([share] if share else ()))
+        return tensor, off, size
 
     def _host(self, row):
-        self._record(4, bytes([ACCESS.index(row["rw"])]) + number(row["t"] << 1) +
-                     number(row.get("off", 0)) + number(row["bytes"]))
-        self.out[2] += _put_duration(_ps(row))
+        self._record(4)
+        self._bytes(O_BYTES, ACCESS.index(row["rw"]))
+        self._add(O_NUMBERS, self._tensor(row["t"]), row.get("off", 0), row["bytes"])
+        self._add(DURATIONS, _put_duration(_ps(row)))
 
     def _advice(self, row):
-        self._record(5, bytes([ADVICE.index(row["advice"])]) + number(row.get("dev", 0)) +
-                     number(row["t"] << 1) + number(row.get("off", 0)) + number(row["bytes"]))
+        self._record(5)
+        self._bytes(O_BYTES, ADVICE.index(row["advice"]))
+        self._add(O_NUMBERS, row.get("dev", 0), self._tensor(row["t"]), row.get("off", 0),
+                  row["bytes"])
 
     def _mark(self, row):
         iteration = row["name"] == "iteration"
         if iteration:
             self.marks.append(self.totals["operations"])
             self.totals["iterations"] += 1
-        self._record(6, bytes([iteration]) + number(row.get("index", 0)) + self._name(row["name"]))
+        self._record(6)
+        self._bytes(O_BYTES, iteration)
+        self._add(O_NUMBERS, row.get("index", 0), self._name(row["name"]))
+        if iteration:
+            self.recent = self.next_id
 
     def _page(self, row):
         self.run.append(row)
@@ -677,20 +867,20 @@ class Writer:
         timed = any(map(_ps, run))
         base = when = 0
         for row in run:
-            self.out[3] += signed(row["va"], base)
+            self._bytes(PAGE_VA, *signed(row["va"], base))
             base = row["va"]
             if timed:
-                self.out[4] += signed(_ps(row), when)
+                self._bytes(PAGE_TIME, *signed(_ps(row), when))
                 when = _ps(row)
             kind = row.get("dev", 0), ACCESS.index(row["rw"]), row["bytes"]
             if kind in self.kinds:
-                self.out[5] += number(self.kinds[kind])
+                self._bytes(PAGE_KIND, *number(self.kinds[kind]))
                 continue
             self.kinds[kind] = len(self.kinds) + 1
-            self.out[5] += b"\0" + number(kind[0]) + bytes([kind[1]]) + number(kind[2])
-        body = number(len(run)) + bytes([2 if timed else 0, 0]) + number(0) + \
-            (number(0) if timed else b"")
-        self.out[1] += b"\7" + number(len(body)) + body
+            self._bytes(PAGE_KIND, 0, *number(kind[0]), kind[1], *number(kind[2]))
+        self._bytes(TYPES, 7)
+        self._bytes(O_BYTES, 2 if timed else 0, 0)
+        self._add(O_NUMBERS, len(run), 0, *([0] if timed else ()))
 
     def close(self):
         self._end()

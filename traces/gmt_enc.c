@@ -2,33 +2,15 @@
 /*
  * gmt_enc.c - operations into the raw content of .gmt frames
  *
- * Numbers that repeat from iteration to iteration (structure) and numbers that
- * do not (times) go into sections of their own: zstd then finds whole
- * iterations again, and what costs bytes is what is new.
+ * Each field has a column of its own.  Fields that repeat from iteration to
+ * iteration (structure) compress to nothing there; fields that do not (times,
+ * rows drawn at random) disturb nobody.
  */
-#include "traces/gmt.h"
-#include "traces/names.h"
+#include "traces/gmt_enc.h"
 
 #include <errno.h>
 
-enum { KIND_SLOTS = 256 };
-
-struct gmt_enc {
-	struct gmt_state st;
-	u32 first_tensor; /* delta bases at the start of the frame */
-	u64 first_va;
-	u64 first_op, nops;
-	u32 recent; /* tensors from here on were allocated in this iteration */
-	struct tr_buf sec[GMT_NR_SECTIONS];
-	struct tr_buf rec; /* the record under construction */
-
-	struct tr_names names;
-	u32 npages; /* waiting to become one record */
-	u64 va[GMT_BATCH], when[GMT_BATCH];
-	struct gmt_page_kind kinds[KIND_SLOTS]; /* direct-mapped */
-	u32 kind_refs[KIND_SLOTS];		/* 0: free slot */
-	u32 nkinds;
-};
+enum { OWN_BLOCK = 1024 }; /* bytes; smaller sections share zstd's tables */
 
 struct gmt_enc *gmt_enc_new(void)
 {
@@ -43,71 +25,78 @@ void gmt_enc_free(struct gmt_enc *e)
 {
 	if (!e)
 		return;
-	for (int i = 0; i < GMT_NR_SECTIONS; i++)
-		tr_buf_fini(&e->sec[i]);
-	tr_buf_fini(&e->rec);
+	for (int i = 0; i < GMT_NR_SECTIONS; i++) {
+		tr_buf_fini(&e->bytes[i]);
+		gmt_col_fini(&e->numbers[i]);
+	}
 	tr_names_fini(&e->names);
+	gmt_like_fini(&e->like);
+	gmt_places_fini(&e->places);
 	free(e);
 }
 
 /* ---- records ---------------------------------------------------------- */
 
-static int put_name(struct gmt_enc *e, const char *s)
+/* *ref: the number of the name, told in the section of texts if it is new.  0 or -EINVAL. */
+static int name_ref(struct gmt_enc *e, const char *s, u64 *ref)
 {
 	size_t len = s ? strlen(s) : 0;
 	s64 number;
 
-	if (!len) {
-		tr_put(&e->rec, GMT_NAME_EMPTY);
+	*ref = GMT_NAME_EMPTY;
+	if (!len)
 		return 0;
-	}
-	if (len > TR_MAX_NAME)
+	if (len > TR_MAX_NAME || !tr_check_name(s, len))
 		return -EINVAL;
 	number = tr_names_find(&e->names, s, len);
-	if (number >= 0) {
-		tr_put(&e->rec, GMT_NAME_FIRST + (u64)number);
-		return 0;
-	}
-	if (!tr_check_name(s, len))
-		return -EINVAL;
-	tr_put(&e->rec, GMT_NAME_NEW);
-	tr_put(&e->rec, len);
-	tr_put_bytes(&e->rec, s, len + 1); /* readers point at it: with its NUL */
+	*ref = number < 0 ? GMT_NAME_NEW : GMT_NAME_FIRST + (u64)number;
+	if (number < 0)
+		tr_put_bytes(&e->bytes[GMT_TEXTS], s,
+			     len + 1); /* readers point at it: with its NUL */
 	return 0;
 }
 
-static void put_word(struct gmt_enc *e, u8 v, u8 other)
+static void put_word(struct gmt_enc *e, enum gmt_section s, u8 v, u8 other)
 {
-	tr_put_u8(&e->rec, v == other ? GMT_OTHER : v);
+	gmt_put_u8(e, s, v == other ? GMT_OTHER : v);
 }
 
 /*
  * A tensor of this iteration is named by its distance from the newest one,
  * an older one by its id: both then look the same in every iteration.
  */
-static void put_tensor(struct gmt_enc *e, u32 tensor)
+static void put_tensor(struct gmt_enc *e, enum gmt_section s, u32 tensor)
 {
 	if (tensor >= e->recent && tensor < e->st.next_tensor)
-		tr_put(&e->rec, (u64)(e->st.next_tensor - 1 - tensor) << 1 | 1);
+		gmt_put(e, s, (u64)(e->st.next_tensor - 1 - tensor) << 1 | 1);
 	else
-		tr_put(&e->rec, (u64)tensor << 1);
+		gmt_put(e, s, (u64)tensor << 1);
 }
 
 static int put_alloc(struct gmt_enc *e, const struct gs_op *op)
 {
-	put_word(e, op->alloc.kind, GS_OTHER_KIND);
-	tr_put(&e->rec, op->device);
-	tr_put_delta(&e->rec, e->st.next_tensor, op->alloc.tensor);
-	tr_put_delta(&e->rec, e->st.next_va, op->alloc.va);
-	tr_put(&e->rec, op->alloc.bytes);
+	u64 ref;
+	u32 place;
+
+	if (name_ref(e, op->alloc.name, &ref))
+		return -EINVAL;
+	put_word(e, GMT_ALLOC_KIND, op->alloc.kind, GS_OTHER_KIND);
+	gmt_put(e, GMT_ALLOC_ID, op->device);
+	gmt_put(e, GMT_ALLOC_ID, tr_zigzag((u64)op->alloc.tensor - e->st.next_tensor));
+	gmt_put(e, GMT_ALLOC_BYTES, op->alloc.bytes);
+	place = gmt_place_find(&e->places, op->alloc.bytes, op->alloc.va);
+	gmt_put(e, GMT_ALLOC_PLACE, place);
+	if (!place)
+		gmt_put(e, GMT_ALLOC_VA, tr_zigzag(op->alloc.va - e->st.next_va));
+	gmt_put(e, GMT_ALLOC_NAME, ref);
 	e->st.next_tensor = op->alloc.tensor + 1;
 	e->st.next_va = op->alloc.va + op->alloc.bytes;
-	return put_name(e, op->alloc.name);
+	return 0;
 }
 
 static int put_free(struct gmt_enc *e, const struct gs_op *op)
 {
-	put_tensor(e, op->free.tensor);
+	put_tensor(e, GMT_FREE_TENSOR, op->free.tensor);
 	return 0;
 }
 
@@ -130,21 +119,25 @@ static void put_touch(struct gmt_enc *e, const struct gs_touch *t, const struct 
 {
 	u8 flags = touch_flags(t, prev);
 
-	tr_put_u8(&e->rec, flags);
-	if (!(flags & GMT_T_NEXT))
-		put_tensor(e, t->tensor);
+	gmt_put_u8(e, GMT_TOUCH_FLAGS, flags);
+	if (!(flags & GMT_T_NEXT)) {
+		put_tensor(e, GMT_TOUCH_TENSOR, t->tensor);
+		gmt_put(e, GMT_TOUCH_LIKE, tr_zigzag((u64)t->tensor - gmt_like_guess(&e->like)));
+		gmt_like_tell(&e->like, t->tensor);
+	}
 	if (!(flags & GMT_T_SAME))
-		tr_put(&e->rec, t->bytes);
+		gmt_put(e, GMT_TOUCH_BYTES, t->bytes);
 	if (flags & GMT_T_NEXT)
-		tr_put(&e->rec, gmt_from_step(prev->off + prev->bytes, t->off, t->bytes));
+		gmt_put(e, GMT_TOUCH_STEP,
+			gmt_from_step(prev->off + prev->bytes, t->off, t->bytes));
 	if (flags & GMT_T_OFF)
-		tr_put(&e->rec, t->off);
+		gmt_put(e, GMT_TOUCH_OFF, t->off);
 	if (flags & GMT_T_PATTERN)
-		tr_put_u8(&e->rec, t->pattern);
+		gmt_put_u8(e, GMT_TOUCH_PATTERN, t->pattern);
 	if (t->pattern == GS_STRIDED)
-		tr_put(&e->rec, t->stride);
+		gmt_put(e, GMT_TOUCH_REST, t->stride);
 	if (flags & GMT_T_SHARE)
-		tr_put(&e->rec, t->share);
+		gmt_put(e, GMT_TOUCH_REST, t->share);
 }
 
 static u8 kernel_flags(const struct gmt_enc *e, const struct gs_op *op)
@@ -163,35 +156,43 @@ static u8 kernel_flags(const struct gmt_enc *e, const struct gs_op *op)
 	return flags;
 }
 
+static void put_touches(struct gmt_enc *e, const struct gs_op *op, u64 name)
+{
+	gmt_put(e, GMT_KERNEL_TOUCHES, op->kernel.ntouches);
+	gmt_like_kernel(&e->like, gmt_name_slot(name, e->names.n));
+	for (u32 i = 0; i < op->kernel.ntouches; i++)
+		put_touch(e, &op->kernel.touches[i], i ? &op->kernel.touches[i - 1] : NULL);
+	gmt_like_kernel_end(&e->like);
+}
+
 static int put_kernel(struct gmt_enc *e, const struct gs_op *op)
 {
 	u8 flags = kernel_flags(e, op);
-	int ret = put_name(e, op->kernel.name);
+	u64 ref;
 
-	if (ret)
-		return ret;
-	tr_put_u8(&e->rec, flags);
+	if (name_ref(e, op->kernel.name, &ref))
+		return -EINVAL;
+	gmt_put(e, GMT_KERNEL_NAME, ref);
+	gmt_put_u8(e, GMT_KERNEL_FLAGS, flags);
 	if (flags & GMT_K_PLACE) {
-		tr_put(&e->rec, op->device);
-		tr_put(&e->rec, op->stream);
+		gmt_put(e, GMT_KERNEL_PLACE, op->device);
+		gmt_put(e, GMT_KERNEL_PLACE, op->stream);
 	}
 	if (flags & GMT_K_WHAT) {
-		put_word(e, op->kernel.opclass, GS_OTHER_CLASS);
-		put_word(e, op->kernel.dtype, GS_OTHER_DTYPE);
-		put_word(e, op->kernel.phase, GS_OTHER_PHASE);
+		put_word(e, GMT_KERNEL_WHAT, op->kernel.opclass, GS_OTHER_CLASS);
+		put_word(e, GMT_KERNEL_WHAT, op->kernel.dtype, GS_OTHER_DTYPE);
+		put_word(e, GMT_KERNEL_WHAT, op->kernel.phase, GS_OTHER_PHASE);
 	}
 	if (flags & GMT_K_FLOPS)
-		tr_put(&e->rec, op->kernel.flops);
+		gmt_put(e, GMT_KERNEL_FLOPS, op->kernel.flops);
 	if (flags & GMT_K_BYTES)
-		tr_put(&e->rec, op->kernel.bytes);
-	tr_put(&e->rec, op->kernel.ntouches);
-	for (u32 i = 0; i < op->kernel.ntouches; i++)
-		put_touch(e, &op->kernel.touches[i], i ? &op->kernel.touches[i - 1] : NULL);
+		gmt_put(e, GMT_KERNEL_BYTES, op->kernel.bytes);
+	put_touches(e, op, ref);
 	if (flags & GMT_K_FAULTS) {
-		tr_put(&e->rec, gmt_from_ps(op->kernel.fault_out_ps));
-		tr_put(&e->rec, gmt_from_ps(op->kernel.fault_all_ps));
+		gmt_put(e, GMT_KERNEL_FAULTS, gmt_from_ps(op->kernel.fault_out_ps));
+		gmt_put(e, GMT_KERNEL_FAULTS, gmt_from_ps(op->kernel.fault_all_ps));
 	}
-	tr_put(&e->sec[GMT_DURATIONS], gmt_from_ps(op->kernel.duration_ps));
+	gmt_put(e, GMT_DURATIONS, gmt_from_ps(op->kernel.duration_ps));
 	e->st.device = op->device;
 	e->st.stream = op->stream;
 	e->st.opclass = op->kernel.opclass;
@@ -202,160 +203,37 @@ static int put_kernel(struct gmt_enc *e, const struct gs_op *op)
 
 static int put_host(struct gmt_enc *e, const struct gs_op *op)
 {
-	tr_put_u8(&e->rec, op->host.access);
-	put_tensor(e, op->host.tensor);
-	tr_put(&e->rec, op->host.off);
-	tr_put(&e->rec, op->host.bytes);
-	tr_put(&e->sec[GMT_DURATIONS], gmt_from_ps(op->host.duration_ps));
+	gmt_put_u8(e, GMT_OTHER_BYTES, op->host.access);
+	put_tensor(e, GMT_OTHER_NUMBERS, op->host.tensor);
+	gmt_put(e, GMT_OTHER_NUMBERS, op->host.off);
+	gmt_put(e, GMT_OTHER_NUMBERS, op->host.bytes);
+	gmt_put(e, GMT_DURATIONS, gmt_from_ps(op->host.duration_ps));
 	return 0;
 }
 
 static int put_advice(struct gmt_enc *e, const struct gs_op *op)
 {
-	tr_put_u8(&e->rec, op->advice.advice);
-	tr_put(&e->rec, op->device);
-	put_tensor(e, op->advice.tensor);
-	tr_put(&e->rec, op->advice.off);
-	tr_put(&e->rec, op->advice.bytes);
+	gmt_put_u8(e, GMT_OTHER_BYTES, op->advice.advice);
+	gmt_put(e, GMT_OTHER_NUMBERS, op->device);
+	put_tensor(e, GMT_OTHER_NUMBERS, op->advice.tensor);
+	gmt_put(e, GMT_OTHER_NUMBERS, op->advice.off);
+	gmt_put(e, GMT_OTHER_NUMBERS, op->advice.bytes);
 	return 0;
 }
 
 static int put_mark(struct gmt_enc *e, const struct gs_op *op)
 {
-	tr_put_u8(&e->rec, op->mark.iteration ? GMT_M_ITERATION : 0);
-	tr_put(&e->rec, op->mark.number);
+	u64 ref;
+
+	if (name_ref(e, op->mark.name, &ref))
+		return -EINVAL;
+	gmt_put_u8(e, GMT_OTHER_BYTES, op->mark.iteration ? GMT_M_ITERATION : 0);
+	gmt_put(e, GMT_OTHER_NUMBERS, op->mark.number);
+	gmt_put(e, GMT_OTHER_NUMBERS, ref);
 	if (op->mark.iteration)
 		e->recent = e->st.next_tensor;
-	return put_name(e, op->mark.name);
+	return 0;
 }
-
-static void end_record(struct gmt_enc *e, enum gmt_record type)
-{
-	struct tr_buf *out = &e->sec[GMT_RECORDS];
-
-	tr_put_u8(out, (u8)type);
-	tr_put(out, e->rec.n);
-	tr_put_bytes(out, e->rec.p, e->rec.n);
-	e->rec.n = 0;
-}
-
-/* ---- page accesses ---------------------------------------------------- */
-
-static void put_page_kind(struct gmt_enc *e, const struct gs_op *op)
-{
-	struct gmt_page_kind k = { op->device, op->page.access, op->page.bytes };
-	u32 slot = (k.bytes * 2654435761U ^ (u32)k.device << 24 ^ (u32)k.access << 28) >> 24;
-	struct gmt_page_kind *have = &e->kinds[slot];
-	struct tr_buf *out = &e->sec[GMT_PAGE_KIND];
-
-	if (e->kind_refs[slot] && have->device == k.device && have->access == k.access &&
-	    have->bytes == k.bytes) {
-		tr_put(out, e->kind_refs[slot]);
-		return;
-	}
-	*have = k;
-	e->kind_refs[slot] = ++e->nkinds;
-	tr_put(out, 0);
-	tr_put(out, k.device);
-	tr_put_u8(out, k.access);
-	tr_put(out, k.bytes);
-}
-
-static unsigned int varint_bytes(u64 v)
-{
-	return v ? ((unsigned int)fls64(v) + 6) / 7 : 1;
-}
-
-/*
- * Differences suit streams, absolute addresses suit accesses at random: count
- * what both would take.
- */
-static bool absolute_is_shorter(const struct gmt_enc *e, u64 base, unsigned int shift)
-{
-	u64 prev = e->va[0] >> shift, absolute = 0, delta = 0;
-
-	for (u32 i = 0; i < e->npages; i++) {
-		u64 va = e->va[i] >> shift;
-
-		absolute += varint_bytes(va - base);
-		delta += varint_bytes(tr_zigzag(va - prev));
-		prev = va;
-	}
-	return absolute < delta;
-}
-
-static void put_page_addresses(struct gmt_enc *e, bool absolute, u64 base, unsigned int shift)
-{
-	struct tr_buf *out = &e->sec[GMT_PAGE_VA];
-
-	for (u32 i = 0; i < e->npages; i++) {
-		u64 va = e->va[i] >> shift;
-
-		if (absolute) {
-			tr_put(out, va - base);
-		} else {
-			tr_put_delta(out, base, va);
-			base = va;
-		}
-	}
-}
-
-static void put_page_times(struct gmt_enc *e, u64 unit)
-{
-	u64 prev = e->when[0] / unit;
-
-	for (u32 i = 0; i < e->npages; i++) {
-		tr_put_delta(&e->sec[GMT_PAGE_TIME], prev, e->when[i] / unit);
-		prev = e->when[i] / unit;
-	}
-}
-
-static void flush_pages(struct gmt_enc *e)
-{
-	u64 low = U64_MAX, ones = 0, base;
-	unsigned int shift;
-	bool ns = true;
-	u8 flags = 0;
-
-	if (!e->npages)
-		return;
-	for (u32 i = 0; i < e->npages; i++) {
-		low = gs_min(low, e->va[i]);
-		ones |= e->va[i];
-		flags |= e->when[i] ? GMT_P_TIMED : 0;
-		ns &= e->when[i] % 1000 == 0;
-	}
-	shift = ones ? (unsigned int)__builtin_ctzll(ones) : 0;
-	if (absolute_is_shorter(e, low >> shift, shift))
-		flags |= GMT_P_ABSOLUTE;
-	if (flags & GMT_P_TIMED && ns)
-		flags |= GMT_P_NS;
-	base = (flags & GMT_P_ABSOLUTE ? low : e->va[0]) >> shift;
-	tr_put(&e->rec, e->npages);
-	tr_put_u8(&e->rec, flags);
-	tr_put_u8(&e->rec, (u8)shift);
-	tr_put(&e->rec, base);
-	put_page_addresses(e, flags & GMT_P_ABSOLUTE, base, shift);
-	if (flags & GMT_P_TIMED) {
-		u64 unit = ns ? 1000 : 1;
-
-		tr_put(&e->rec, e->when[0] / unit);
-		put_page_times(e, unit);
-	}
-	end_record(e, GMT_PAGES);
-	e->npages = 0;
-}
-
-static void put_page(struct gmt_enc *e, const struct gs_op *op)
-{
-	e->va[e->npages] = op->page.va;
-	e->when[e->npages++] = op->page.when_ps;
-	put_page_kind(e, op);
-	if (e->npages == GMT_BATCH)
-		flush_pages(e);
-}
-
-/* ---- frames ----------------------------------------------------------- */
 
 int gmt_enc_put(struct gmt_enc *e, const struct gs_op *op)
 {
@@ -370,26 +248,26 @@ int gmt_enc_put(struct gmt_enc *e, const struct gs_op *op)
 	int ret = 0;
 
 	if (op->type == GS_OP_PAGE) {
-		put_page(e, op);
+		gmt_enc_page(e, op);
 	} else {
-		flush_pages(e);
+		gmt_enc_flush_pages(e);
 		ret = recs[op->type].put(e, op);
-		if (ret)
-			e->rec.n = 0;
-		else
-			end_record(e, recs[op->type].type);
+		if (!ret)
+			gmt_put_u8(e, GMT_TYPES, (u8)recs[op->type].type);
 	}
 	e->nops += !ret;
 	return ret;
 }
 
+/* ---- frames ----------------------------------------------------------- */
+
 size_t gmt_enc_bytes(const struct gmt_enc *e)
 {
-	size_t n = 4 * (size_t)e->npages;
+	size_t n = 4 * (size_t)e->pages.n;
 
 	for (int i = 0; i < GMT_NR_SECTIONS; i++)
-		n += e->sec[i].n;
-	return n;
+		n += e->bytes[i].n + e->numbers[i].bytes;
+	return n - e->numbers[GMT_TOUCH_LIKE].bytes; /* one of two */
 }
 
 u64 gmt_enc_nops(const struct gmt_enc *e)
@@ -397,35 +275,90 @@ u64 gmt_enc_nops(const struct gmt_enc *e)
 	return e->nops;
 }
 
-static void put_preamble(struct gmt_enc *e, struct tr_buf *out)
+static void put_preamble(const struct gmt_enc *e, struct tr_buf *out)
 {
-	tr_put(&e->rec, e->first_op);
-	tr_put(&e->rec, e->nops);
-	tr_put(&e->rec, e->first_tensor);
-	tr_put(&e->rec, e->first_va);
-	tr_put(out, e->rec.n);
-	tr_put_bytes(out, e->rec.p, e->rec.n);
-	e->rec.n = 0;
+	struct tr_buf pre = { 0 };
+
+	tr_put(&pre, e->first_op);
+	tr_put(&pre, e->nops);
+	tr_put(&pre, e->first_tensor);
+	tr_put(&pre, e->first_va);
+	tr_put(out, pre.n);
+	tr_put_bytes(out, pre.p, pre.n);
+	tr_buf_fini(&pre);
 }
 
-void gmt_enc_end(struct gmt_enc *e, struct tr_buf *out)
+/* Of the two columns of tensors the lighter one stays. */
+static void choose_tensors(struct gmt_enc *e)
 {
-	flush_pages(e);
-	put_preamble(e, out);
-	for (u32 i = 1; i < GMT_NR_SECTIONS; i++) {
-		if (!e->sec[i].n)
-			continue;
-		tr_put(out, i);
-		tr_put(out, e->sec[i].n);
-		tr_put_bytes(out, e->sec[i].p, e->sec[i].n);
-		e->sec[i].n = 0;
+	struct gmt_col *told = &e->numbers[GMT_TOUCH_TENSOR], *like = &e->numbers[GMT_TOUCH_LIKE];
+
+	gmt_col_clear(gmt_col_weight(like) < gmt_col_weight(told) ? told : like);
+}
+
+/* Where zstd begins a new block: what is small shares one. */
+struct ends {
+	size_t begin, last, *at;
+	u32 n;
+};
+
+static void end_block(struct ends *e, size_t at)
+{
+	if (at - e->last < OWN_BLOCK)
+		return;
+	e->at[e->n++] = at - e->begin;
+	e->last = at;
+}
+
+static void put_section(struct gmt_enc *e, u32 id, struct tr_buf *out, struct ends *ends)
+{
+	struct tr_buf *b = &e->bytes[id];
+	size_t bits = 0, at;
+
+	if (e->numbers[id].n)
+		bits = gmt_col_write(&e->numbers[id], b);
+	if (!b->n)
+		return;
+	if (b->n >= OWN_BLOCK)
+		end_block(ends, out->n);
+	tr_put(out, id);
+	tr_put(out, b->n);
+	at = out->n;
+	tr_put_bytes(out, b->p, b->n);
+	if (b->n < OWN_BLOCK)
+		return;
+	if (bits)
+		end_block(ends, at + bits);
+	end_block(ends, out->n);
+}
+
+static void clear(struct gmt_enc *e)
+{
+	for (int i = 0; i < GMT_NR_SECTIONS; i++) {
+		e->bytes[i].n = 0;
+		gmt_col_clear(&e->numbers[i]);
 	}
 	tr_names_clear(&e->names);
-	memset(e->kind_refs, 0, sizeof(e->kind_refs));
-	e->nkinds = 0;
+	gmt_like_clear(&e->like);
+	gmt_places_clear(&e->places);
+	memset(e->pages.kind_refs, 0, sizeof(e->pages.kind_refs));
+	e->pages.nkinds = 0;
 	e->first_op += e->nops;
 	e->nops = 0;
 	e->first_tensor = e->st.next_tensor;
 	e->first_va = e->st.next_va;
 	gmt_state_begin(&e->st, e->first_tensor, e->first_va);
+}
+
+u32 gmt_enc_end(struct gmt_enc *e, struct tr_buf *out, size_t *at)
+{
+	struct ends ends = { out->n, out->n, at, 0 };
+
+	gmt_enc_flush_pages(e);
+	choose_tensors(e);
+	put_preamble(e, out);
+	for (u32 i = 1; i < GMT_NR_SECTIONS; i++)
+		put_section(e, i, out, &ends);
+	clear(e);
+	return ends.n;
 }

@@ -298,7 +298,7 @@ int gmt_open(int fd, const char *path, struct gs_source **out)
 		gmt_close(&g->base);
 		return ret;
 	}
-	g->dec = gmt_dec_new(g->minor > GMT_MINOR);
+	g->dec = gmt_dec_new(g->major, g->minor);
 	*out = &g->base;
 	return 0;
 }

@@ -45,7 +45,7 @@ class Gmt:
 
     def size(self):
         """At most this: what is not compressed yet counts in full."""
-        return self.file.f.tell() + sum(map(len, self.file.out.values()))
+        return self.file.size()
 
     def close(self):
         self.file.close()

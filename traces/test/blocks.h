@@ -45,15 +45,16 @@ static inline void mend_index(struct tr_buf *index, u64 offset, u64 hash)
 	*index = mended;
 }
 
-/* Blocks @b as a file in @out whose every checksum is right. */
-static inline void blocks_join(struct tr_buf *b, bool mend, struct tr_buf *out)
+/* Blocks @b as a file of version @major in @out whose every checksum is right. */
+static inline void blocks_join(struct tr_buf *b, u16 major, bool mend, struct tr_buf *out)
 {
+	u16 minor = major == GMT_MAJOR ? GMT_MINOR : GMT_MINOR_1;
 	struct tr_buf hashes = { 0 };
 	u64 at[NBLOCKS], hash;
 
 	tr_put_bytes(out, GMT_MAGIC, 8);
-	tr_put_le(out, GMT_MAJOR, 2);
-	tr_put_le(out, GMT_MINOR, 2);
+	tr_put_le(out, major, 2);
+	tr_put_le(out, minor, 2);
 	tr_put_le(out, 0, 4);
 	for (int i = 0; i < NBLOCKS; i++) {
 		at[i] = out->n;
@@ -69,8 +70,8 @@ static inline void blocks_join(struct tr_buf *b, bool mend, struct tr_buf *out)
 	tr_put_le(out, gs_hash(hashes.p, hashes.n, 0), 8);
 	tr_put_le(out, hash + GMT_FOOTER, 8);
 	tr_put_le(out, 1, 4);
-	tr_put_le(out, GMT_MAJOR, 2);
-	tr_put_le(out, GMT_MINOR, 2);
+	tr_put_le(out, major, 2);
+	tr_put_le(out, minor, 2);
 	tr_put_le(out, 0, 8);
 	tr_put_le(out, gs_hash(out->p + hash, 48, 0), 8);
 	tr_put_bytes(out, GMT_END_MAGIC, 8);

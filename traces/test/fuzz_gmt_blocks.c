@@ -2,7 +2,7 @@
 /*
  * fuzz_gmt_blocks.c - header, frame, summary and index of a .gmt, checksums right
  *
- * The input: a byte, whether the index is made to fit the frame; then the content
+ * The input: a byte, 1: the index is made to fit the frame, 2: version 1; then the content
  * of each block, the first three after their length in two bytes.
  */
 #include "traces/test/fuzz_read.h"
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct tr_buf b[NBLOCKS] = { 0 }, out = { 0 };
 	const u8 *end = data + size;
-	bool mend = size && *data++ & 1;
+	u8 flags = size ? *data++ : 0;
 
 	for (int i = 0; i < NBLOCKS; i++) {
 		size_t left = (size_t)(end - data), n = left;
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 		tr_put_bytes(&b[i], data, n);
 		data += n;
 	}
-	blocks_join(b, mend, &out);
+	blocks_join(b, flags & 2 ? 1 : GMT_MAJOR, flags & 1, &out);
 	fuzz_open(fuzz_file(out.p, out.n));
 	tr_buf_fini(&out);
 	for (int i = 0; i < NBLOCKS; i++)

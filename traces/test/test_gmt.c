@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "traces/gmt.h"
@@ -250,12 +251,12 @@ static void a_trace_from_the_future_is_refused(void **state)
 
 	assert_int_equal(tr_writer_finish(ops_write(file, 3, 300)), 0);
 	p = slurp(file, &n);
-	p[8] = 2;
+	p[8] = GMT_MAJOR + 1;
 	spill(copy, p, n);
 	said_begin();
 	assert_true(tr_open(copy, &src) < 0);
-	assert_non_null(strstr(said_end(), "was written by a newer gmemsim: format 2, this one "
-					   "reads 1"));
+	assert_non_null(strstr(said_end(), "was written by a newer gmemsim: format 3, this one "
+					   "reads 2"));
 	free(p);
 }
 
@@ -263,12 +264,12 @@ static void a_trace_from_the_future_is_refused(void **state)
 static size_t frame_of_1_1(u8 *p)
 {
 	static const u8 frame[] = {
-		4,	     0,		3, 0, 0,     /* preamble */
-		GMT_RECORDS, 5 + 4 + 6,		     /* section */
-		GMT_MARK,    3,		0, 7, 0,     /* a phase without a name */
-		99,	     2,		1, 2,	     /* what is this? */
-		GMT_MARK,    4,		0, 8, 0, 42, /* one field more */
-		17,	     2,		5, 5,	     /* a section of another kind */
+		4,	   0,	      3, 0, 0,	   /* preamble */
+		GMT_TYPES, 5 + 4 + 6,		   /* section */
+		GMT_MARK,  3,	      0, 7, 0,	   /* a phase without a name */
+		99,	   2,	      1, 2,	   /* what is this? */
+		GMT_MARK,  4,	      0, 8, 0, 42, /* one field more */
+		17,	   2,	      5, 5,	   /* a section of another kind */
 	};
 
 	memcpy(p, frame, sizeof(frame));
@@ -277,7 +278,7 @@ static size_t frame_of_1_1(u8 *p)
 
 static void later_minor_versions_can_be_read(void **state)
 {
-	struct gmt_dec *d = gmt_dec_new(true);
+	struct gmt_dec *d = gmt_dec_new(1, GMT_MINOR_1 + 1);
 	struct gs_op op;
 	u8 raw[64];
 	size_t n = frame_of_1_1(raw);
@@ -291,22 +292,107 @@ static void later_minor_versions_can_be_read(void **state)
 	assert_int_equal(gmt_dec_next(d, &op), 0);
 	gmt_dec_free(d);
 
-	d = gmt_dec_new(false);
+	d = gmt_dec_new(1, GMT_MINOR_1);
 	assert_int_equal(gmt_dec_begin(d, raw, n, 0, 3), 0);
 	assert_int_equal(gmt_dec_next(d, &op), 1);
 	assert_int_equal(gmt_dec_next(d, &op), -EINVAL);
 	gmt_dec_free(d);
 }
 
+/* A frame as version 2.1 might write it: a phase, a strange record, a phase, a section. */
+static size_t frame_of_2_1(u8 *p)
+{
+	static const u8 frame[] = {
+		4,
+		0,
+		3,
+		0,
+		0, /* preamble */
+		GMT_TYPES,
+		3,
+		GMT_MARK,
+		99,
+		GMT_MARK, /* what is the second? */
+		GMT_OTHER_BYTES,
+		2,
+		0,
+		0, /* phases */
+		GMT_OTHER_NUMBERS,
+		5,
+		0,
+		7,
+		0,
+		8,
+		0, /* varints: numbers without names */
+		40,
+		2,
+		5,
+		5, /* a section of another kind */
+	};
+
+	memcpy(p, frame, sizeof(frame));
+	return sizeof(frame);
+}
+
+static void later_minor_versions_of_columns_can_be_read(void **state)
+{
+	struct gmt_dec *d = gmt_dec_new(2, GMT_MINOR + 1);
+	struct gs_op op;
+	u8 raw[64];
+	size_t n = frame_of_2_1(raw);
+
+	assert_int_equal(gmt_dec_begin(d, raw, n, 0, 3), 0);
+	assert_int_equal(gmt_dec_next(d, &op), 1);
+	assert_int_equal(op.mark.number, 7);
+	assert_int_equal(gmt_dec_next(d, &op), 1);
+	assert_int_equal(op.index, 2);
+	assert_int_equal(op.mark.number, 8);
+	assert_int_equal(gmt_dec_next(d, &op), 0);
+	gmt_dec_free(d);
+
+	d = gmt_dec_new(2, GMT_MINOR);
+	assert_int_equal(gmt_dec_begin(d, raw, n, 0, 3), 0);
+	assert_int_equal(gmt_dec_next(d, &op), 1);
+	assert_int_equal(gmt_dec_next(d, &op), -EINVAL);
+	gmt_dec_free(d);
+}
+
+/* Operations whose columns are long enough to be coded as parts, and hardly repeat. */
+static void measured_numbers_become_parts(void **state)
+{
+	struct tr_writer *w = tr_writer_new(file, &ops_meta);
+	struct gs_op op = { .type = GS_OP_KERNEL, .kernel.name = "k" }, got;
+	struct ops o = { .state = 8 };
+	struct gs_source *src;
+	u64 want[2000];
+	struct stat st;
+
+	for (op.index = 0; op.index < 2000; op.index++) {
+		op.kernel.duration_ps = (want[op.index] = ops_random(&o, 1 << 16)) * 1000;
+		assert_int_equal(tr_writer_put(w, &op), 0);
+	}
+	assert_int_equal(tr_writer_finish(w), 0);
+	assert_int_equal(stat(file, &st), 0);
+	assert_in_range(st.st_size, 4000, 4600); /* two random bytes each; as varints 5300 */
+	assert_int_equal(tr_open(file, &src), 0);
+	for (u32 i = 0; i < 2000; i++) {
+		assert_int_equal(gs_source_next(src, &got), 1);
+		assert_int_equal(got.kernel.duration_ps, want[i] * 1000);
+	}
+	assert_int_equal(gs_source_next(src, &got), 0);
+	gs_source_close(src);
+}
+
 static void a_frame_of_noise_does_no_harm(void **state)
 {
-	struct gmt_dec *d = gmt_dec_new(false);
+	struct gmt_dec *decs[2] = { gmt_dec_new(1, GMT_MINOR_1), gmt_dec_new(2, GMT_MINOR) };
 	struct ops o = { .state = 4 };
 	struct gs_op op;
 	u8 raw[64];
 
 	for (int round = 0; round < 100000; round++) {
-		size_t n = frame_of_1_1(raw);
+		struct gmt_dec *d = decs[round % 2];
+		size_t n = round % 2 ? frame_of_2_1(raw) : frame_of_1_1(raw);
 
 		for (u64 i = ops_random(&o, 6); i; i--)
 			raw[ops_random(&o, n)] = (u8)ops_random(&o, 256);
@@ -315,7 +401,8 @@ static void a_frame_of_noise_does_no_harm(void **state)
 		while (gmt_dec_next(d, &op) == 1)
 			;
 	}
-	gmt_dec_free(d);
+	gmt_dec_free(decs[0]);
+	gmt_dec_free(decs[1]);
 }
 
 static void a_file_without_a_name_is_read_back(void **state)
@@ -358,6 +445,8 @@ int main(void)
 		cmocka_unit_test(the_place_of_damage_is_told),
 		cmocka_unit_test(a_trace_from_the_future_is_refused),
 		cmocka_unit_test(later_minor_versions_can_be_read),
+		cmocka_unit_test(later_minor_versions_of_columns_can_be_read),
+		cmocka_unit_test(measured_numbers_become_parts),
 		cmocka_unit_test(a_frame_of_noise_does_no_harm),
 		cmocka_unit_test(a_file_without_a_name_is_read_back),
 		cmocka_unit_test(nothing_appears_when_writing_stops),

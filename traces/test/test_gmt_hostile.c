@@ -54,7 +54,7 @@ static void put_together(struct tr_buf *b, bool mend)
 	struct tr_buf out = { 0 };
 	FILE *f = fopen(file, "wb");
 
-	blocks_join(b, mend, &out);
+	blocks_join(b, GMT_MAJOR, mend, &out);
 	assert_int_equal(fwrite(out.p, 1, out.n, f), out.n);
 	fclose(f);
 	tr_buf_fini(&out);
