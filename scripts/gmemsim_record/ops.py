@@ -85,6 +85,9 @@ class Plan:
                 over = self.op in OVERWRITES or (arg.kwarg_only and arg.name.startswith("out"))
                 self.writes[i] = "w" if over else "rw"
         self.view = not self.writes and any(r.alias_info is not None for r in schema.returns)
+        # made of other operators; seen whole only where autograd is out of the way
+        self.composite = hasattr(func, "decompose") and \
+            torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
         self.moves = not self.view and self.op not in NO_KERNEL
         self.unread = {0} if SHAPE_ONLY.fullmatch(self.op) else UNREAD.get(self.op, set())
 

@@ -150,12 +150,14 @@ class Recorder(TorchDispatchMode):
         if self.off or not hasattr(func, "_schema"):
             return func(*args, **kwargs)
         begin = now()
-        self.idle(begin)
-        loop, watching = self.loop, self.watching
-        loop.check_time()
         plan = self.plans.get(func)
         if plan is None:
             plan = self.plans[func] = Plan(func)
+        if plan.composite:
+            return self.parts(func, args, kwargs)
+        self.idle(begin)
+        loop, watching = self.loop, self.watching
+        loop.check_time()
         self.storages.look()
         self.op = plan.op
         a = plan.positional(args, kwargs)
@@ -190,6 +192,14 @@ class Recorder(TorchDispatchMode):
         self.last = now()
         self.own += self.last - begin - ns - watching.inside
         return out
+
+    def parts(self, func, args, kwargs):
+        """Under inference_mode composite operators come as one: see what they consist of."""
+        super().__enter__()
+        try:
+            return func.decompose(*args, **kwargs)
+        finally:
+            super().__exit__(None, None, None)
 
     def used(self, plan, a, held, made, phase):
         """Book who took part, for the kinds."""

@@ -297,6 +297,14 @@ class Trace(unittest.TestCase):
         self.assertEqual({a["kind"] for a in rows if a["ev"] == "alloc" and "weight" in a["name"]},
                          {"weight"})
 
+    def test_inference_mode_shows_the_parts_of_operators(self):
+        def kernels_of(script):
+            rows = Run(script, "--per", "forward", "--iterations", "2").rows()
+            return [(r["name"], r["class"], r.get("flops")) for r in rows if r["ev"] == "kernel"]
+        plain = kernels_of(CHAT)
+        self.assertIn(("aten.addmm", "gemm", 2 * 1 * 32 * 96), plain)
+        self.assertEqual(kernels_of(CHAT.replace("no_grad", "inference_mode")), plain)
+
     def test_time_only_writes_nothing(self):
         r = Run(TRAIN + "for i in range(4): iteration()", "--time-only", "--iterations", "2")
         self.assertEqual((r.status, r.files), (0, []))
