@@ -109,12 +109,14 @@ check: ## test + lint + golden + determinism
 	@scripts/deps.sh build plot test
 	@scripts/test-all.sh tests $(LINTS) golden determinism
 
-LINTS := lint-layers lint-core lint-format lint-gcc lint-clang lint-scripts
-lint: $(LINTS) ## layers, purity of the core, format, warnings of gcc and clang, scripts
+LINTS := lint-layers lint-core lint-names lint-format lint-gcc lint-clang lint-scripts
+lint: $(LINTS) ## layers, purity of the core, no special cases, format, warnings of gcc and clang, scripts
 lint-layers:
 	@scripts/check-layers.sh
 lint-core:
 	@scripts/check-core.sh
+lint-names:
+	@scripts/check-names.sh
 lint-format:
 	@scripts/check-format.sh
 lint-gcc lint-clang:

@@ -4,6 +4,7 @@
 #   Every policy at every size with manager.type=policy; with time (type=gmem)
 #   for the traces of training and for lru, or for all with TIMED=all.
 #   Traces are made from GMEMSIM_DATA (../shared/data) in build/pages, and kept there.
+#   OUT=FILE.csv: how many counts of each trace are equal, and how many are not.
 set -u
 cd "$(dirname "$0")/.."
 program=$1
@@ -42,6 +43,7 @@ trace() {
 }
 
 equal=0 different=0
+declare -A count
 # TRACE SIZE TYPE EVICTOR WANTED
 compare() {
 	local got
@@ -51,8 +53,10 @@ compare() {
 		python3 -c 'import json, sys; print(json.load(sys.stdin)["result"]["iterations"][0]["misses"])')
 	if [ "$got" = "$5" ]; then
 		equal=$((equal + 1))
+		count[$1,$3,equal]=$((${count[$1,$3,equal]:-0} + 1))
 	else
 		different=$((different + 1))
+		count[$1,$3,different]=$((${count[$1,$3,different]:-0} + 1))
 		echo "$1, $2 units, $4, $3: ${got:-no result}, not $5"
 	fi
 }
@@ -70,4 +74,13 @@ while read -r name size lru fifo clock arc s3fifo lfu min; do
 	[ $before != $different ] || echo "$name, $size units: equal"
 done < <(grep -v '^#' scripts/pages.counts)
 echo "$equal counts are equal, $different are not"
+if [ -n "${OUT:-}" ]; then
+	mkdir -p "$(dirname "$OUT")"
+	{
+		echo "trace,manager,equal,different"
+		for key in $(printf '%s\n' "${!count[@]}" | cut -d, -f1,2 | sort -u); do
+			echo "$key,${count[$key,equal]:-0},${count[$key,different]:-0}"
+		done
+	} >"$OUT.new" && mv "$OUT.new" "$OUT"
+fi
 [ $different = 0 ] && [ $equal != 0 ]

@@ -99,6 +99,15 @@ mkdir "$tree/other"
 put other/x.c '#include <stdio.h>'
 fails layers other/x.c:1 'a new folder wants a row'
 
+put models/mm_y.c '/* fitted on BERT and' 'ResNet152 */' 'static const char *what = "gilbert; vitality"; // GPT-2'
+passes names 'comments and other words may'
+put models/mm_y.c 'static int x;' 'static int is_bert(const char *s)' '{' '	return 0;' '}'
+fails names models/mm_y.c:3 'a network in a name is found'
+put sim/y.c '/* a' 'comment */' '	if (!strcmp(name, "ResNet152"))'
+fails names sim/y.c:4 'a network in a string is found'
+put kernel-core/gm_y.c 'enum { VIT_LAYERS = 12 };'
+fails names kernel-core/gm_y.c:2 'a network in the core is found'
+
 passes core 'a clean core passes'
 put kernel-core/gm_y.c '#include <stdio.h>'
 fails core kernel-core/gm_y.c:2 'libc is found'
