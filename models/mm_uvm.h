@@ -5,7 +5,8 @@
  *   mm_uvm.c        ops: touches, ranges, self-check
  *   mm_uvm_rows.c   parameters and statistics
  *   mm_uvm_block.c  VA blocks: which page is where
- *   mm_uvm_fault.c  fault ring -> batches -> services -> replay
+ *   mm_uvm_fault.c  fault ring -> batches -> services
+ *   mm_uvm_replay.c the end of a batch: flush, replay, faults anew
  *   mm_uvm_move.c   one service of one block: what it costs and copies
  *   mm_uvm_evict.c  chunks of device memory and who leaves
  *   mm_uvm_call.c   calls of the host thread: prefetch, discard, CPU faults
@@ -34,7 +35,7 @@
 enum uvm_replay { UVM_REPLAY_BLOCK, UVM_REPLAY_BATCH, UVM_REPLAY_BATCH_FLUSH, UVM_REPLAY_ONCE };
 
 struct mm_uvm_params {
-	u32 batch_count, max_batches, max_throttles, replay_policy;
+	u32 batch_count, max_batches, max_throttles, replay_policy, update_put;
 	bool prefetch;
 	/* memory of others */
 	bool coherent, ats, peer_access;
@@ -61,6 +62,7 @@ struct mm_uvm_params {
 
 struct mm_uvm_stats {
 	u64 batches, services, already_there, refaults;
+	u64 duplicates;
 	u64 tree_pages;
 	u64 chunk_allocs, restarts, cpu_unmaps, dma_maps;
 	u64 api_blocks;
@@ -134,6 +136,8 @@ struct uvm_record {
 	u32 npending;
 	struct mm_wait *wait;
 	gs_time since;
+	gs_time arrived; /* in the buffer; later than since after a replay */
+	u32 batch;	 /* that took it last */
 };
 
 struct uvm_entry { /* a block in the batch */
@@ -167,8 +171,12 @@ struct uvm_gpu { /* one servicer, one pool of chunks, one calling thread */
 	bool throttled;		/* something in this batch */
 	struct list_head notes; /* of access counters */
 	u32 notes_left;
-	gs_time fetched; /* the batch */
-	gs_time copied;	 /* its last copy arrives */
+	u32 raw, repeated; /* entries of the batch; those of a page of another one */
+	u32 stale;	   /* entries in the buffer that nobody waits for */
+	u32 echo;	   /* accesses replayed although their entries are in the buffer */
+	bool at_once;	   /* there are entries that somebody waits for */
+	gs_time fetched;   /* the batch */
+	gs_time copied;	   /* its last copy arrives */
 	struct uvm_entry *entries;
 	u32 nentries, next;
 	struct uvm_wake *wake;
@@ -399,6 +407,14 @@ void uvm_gpu_fini(struct uvm_gpu *g);
 /* @wait misses @pages of @b, @n of them. */
 void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *pages, u32 n,
 	       struct mm_wait *wait);
+
+/* ---- mm_uvm_replay.c ---- */
+
+/* The batch is pushed at @t: when its copies are over, flushed and replayed. */
+gs_time uvm_end_of_batch(const struct uvm_gpu *g, gs_time t);
+/* It is: wake who can go on, see what is next. */
+void uvm_replay(struct uvm_gpu *g);
+void uvm_block_replayed(struct gs_sim *sim, struct gs_event *ev);
 
 /* ---- mm_uvm_call.c ---- */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mm_uvm_fault.c - faults of a device: ring, batches, services, replay
+ * mm_uvm_fault.c - faults of a device: ring, batches, services
  *
  *   IDLE --fault--> FETCH --after the interrupt--> SERVE --last block--> FINISH
  *    ^                ^       <= 256 entries,      one event a block        |
@@ -18,7 +18,6 @@
 #include "models/mm_uvm_extra.h"
 
 static void servicer(struct gs_sim *sim, struct gs_event *ev);
-static void block_replayed(struct gs_sim *sim, struct gs_event *ev);
 
 void uvm_gpu_init(struct mm_uvm *u, struct uvm_gpu *g, u16 device)
 {
@@ -33,7 +32,7 @@ void uvm_gpu_init(struct mm_uvm *u, struct uvm_gpu *g, u16 device)
 	g->ev.fn = servicer;
 	g->entries = gs_calloc(u->p->batch_count, sizeof(*g->entries));
 	for (u32 i = 0; i < u->p->batch_count; i++) {
-		g->entries[i].ev.fn = block_replayed;
+		g->entries[i].ev.fn = uvm_block_replayed;
 		g->entries[i].gpu = g;
 	}
 	uvm_call_init(g);
@@ -54,7 +53,7 @@ void uvm_fault(struct uvm_gpu *g, struct uvm_block *b, const struct gm_bitmap *p
 	rec->pending = *pages;
 	rec->npending = n;
 	rec->wait = wait;
-	rec->since = gs_now(g->u->mm.sim);
+	rec->since = rec->arrived = gs_now(g->u->mm.sim);
 	list_add_tail(&rec->link, &g->ring);
 	if (g->phase != UVM_IDLE)
 		return;
@@ -102,7 +101,7 @@ static void sort_batch(struct uvm_gpu *g)
 static gs_time fetch(struct uvm_gpu *g)
 {
 	const struct mm_uvm_params *p = g->u->p;
-	u32 raw = 0, distinct = 0;
+	u32 old = (u32)gs_min(g->stale, p->batch_count), raw = old, distinct = 0;
 	struct uvm_record *rec;
 
 	g->batch++;
@@ -111,12 +110,16 @@ static gs_time fetch(struct uvm_gpu *g)
 	g->throttled = false;
 	g->fetched = gs_now(g->u->mm.sim);
 	g->batches_in_service++;
+	g->stale -= old;
 	list_for_each_entry(rec, &g->ring, link) {
 		u32 n = gs_min(rec->npending, p->batch_count - raw);
 		struct uvm_entry *e;
 
 		if (!n)
 			break;
+		if (rec->arrived > g->fetched)
+			continue;
+		rec->batch = g->batch;
 		e = entry_of(g, rec->block);
 		raw += n;
 		if (n == rec->npending) {
@@ -131,7 +134,10 @@ static gs_time fetch(struct uvm_gpu *g)
 		distinct += bits_count(&g->entries[i].faulted);
 	sort_batch(g);
 	g->u->stats.batches++;
-	return raw * p->fetch + distinct * p->prep;
+	g->u->stats.duplicates += raw - distinct;
+	g->raw = raw;
+	g->repeated = raw - old - distinct;
+	return raw * p->fetch + (old + distinct) * p->prep;
 }
 
 /* ---- serve ---- */
@@ -209,140 +215,6 @@ static gs_time serve(struct uvm_gpu *g, struct uvm_entry *e, gs_time t)
 	return t;
 }
 
-/* ---- replay ---- */
-
-static void stamp(struct uvm_gpu *g, const struct uvm_record *rec, gs_time end[MM_NR_PHASES])
-{
-	const struct uvm_side *s = &rec->block->side[g->device];
-	gs_time now = gs_now(g->u->mm.sim);
-
-	end[MM_QUEUE] = gs_min(gs_max(rec->since, g->fetched), now);
-	end[MM_SERVICE] = gs_min(gs_max(end[MM_QUEUE], s->served), now);
-	end[MM_EVICT] = gs_min(gs_max(end[MM_SERVICE], s->room), now);
-	end[MM_LINK] = gs_min(gs_max(end[MM_EVICT], s->in), now);
-	end[MM_FINISH] = now;
-}
-
-/* Take from @rec what is accessible; the kernel is told by wake_up(). */
-static void settle(struct uvm_gpu *g, struct uvm_record *rec)
-{
-	struct uvm_block *b = rec->block;
-	struct gm_bitmap there, absent;
-	struct uvm_wake *w;
-	u32 left;
-
-	uvm_arrive(g->u, b, g->device);
-	there = b->extra ? uvm_reach(g->u, b, g->device) : uvm_visible(&b->side[g->device]);
-	absent = bits_and(&rec->pending, &b->mapped); /* what was freed does not come */
-	bits_clear(&absent, &there);
-	left = bits_count(&absent);
-	if (left < rec->npending) {
-		GS_PUSH_ROOM(g->wake, g->nwake, g->cap_wake);
-		w = &g->wake[g->nwake++];
-		w->wait = rec->wait;
-		w->units = rec->npending - left;
-		stamp(g, rec, w->end);
-		rec->pending = absent;
-		rec->npending = left;
-	}
-	if (left)
-		return;
-	list_del(&rec->link);
-	uvm_pool_put(&g->u->records, rec);
-}
-
-/* What is left in the ring after a replay faults again. */
-static bool settle_all(struct uvm_gpu *g, const struct uvm_block *only)
-{
-	struct uvm_record *rec, *next;
-
-	list_for_each_entry_safe(rec, next, &g->ring, link)
-		if (!only || rec->block == only)
-			settle(g, rec);
-	return !list_empty(&g->ring);
-}
-
-/* Last, because a kernel that goes on may fault at once. */
-static void wake_up(struct uvm_gpu *g)
-{
-	for (size_t i = 0; i < g->nwake; i++)
-		mm_resolved(g->wake[i].wait, g->wake[i].units, g->wake[i].end);
-	g->nwake = 0;
-}
-
-static void block_replayed(struct gs_sim *sim, struct gs_event *ev)
-{
-	struct uvm_entry *e = gs_container_of(ev, struct uvm_entry, ev);
-
-	settle_all(e->gpu, e->block);
-	wake_up(e->gpu);
-}
-
-/* ONCE replays when the ring is empty, or after so many batches. */
-static bool goes_on_without_replay(const struct uvm_gpu *g)
-{
-	struct uvm_record *rec;
-
-	if (g->u->p->replay_policy != UVM_REPLAY_ONCE ||
-	    g->batches_in_service >= g->u->p->max_batches)
-		return false;
-	list_for_each_entry(rec, &g->ring, link) {
-		struct gm_bitmap absent = bits_and(&rec->pending, &rec->block->mapped);
-
-		bits_clear(&absent, &rec->block->side[g->device].resident);
-		if (bits_any(&absent) && !rec->block->extra)
-			return true;
-	}
-	return false;
-}
-
-static void finish(struct uvm_gpu *g)
-{
-	const struct mm_uvm_params *p = g->u->p;
-	gs_time again = p->irq + p->refault;
-	bool left;
-
-	if (goes_on_without_replay(g)) {
-		g->phase = UVM_FETCH;
-		gs_after(g->u->mm.sim, &g->ev, 0);
-		return;
-	}
-	left = settle_all(g, NULL);
-	if (left) {
-		g->u->stats.refaults++;
-		/* without a flush they are in the buffer still */
-		if (p->replay_policy != UVM_REPLAY_BATCH_FLUSH)
-			again = 0;
-		g->throttled_in_service += g->throttled;
-		g->phase = UVM_FETCH;
-		if (g->batches_in_service >= p->max_batches ||
-		    g->throttled_in_service >= p->max_throttles) {
-			g->batches_in_service = g->throttled_in_service = 0;
-			again = gs_max(again, p->irq);
-			if (uvm_counter_pending(g))
-				g->phase = UVM_IDLE; /* they have their turn */
-		}
-		if (g->phase == UVM_FETCH)
-			gs_after(g->u->mm.sim, &g->ev, again);
-	} else {
-		g->phase = UVM_IDLE;
-	}
-	if (g->phase == UVM_IDLE && uvm_counter_pending(g))
-		uvm_counter_begin(g);
-	wake_up(g);
-}
-
-/* The batch is pushed: wait for its copies, flush, replay. */
-static gs_time end_of_batch(const struct uvm_gpu *g, gs_time t)
-{
-	const struct mm_uvm_params *p = g->u->p;
-
-	t = gs_max(t, g->copied);
-	if (p->replay_policy == UVM_REPLAY_BATCH_FLUSH)
-		t += p->flush;
-	return t + p->replay;
-}
-
 static void servicer(struct gs_sim *sim, struct gs_event *ev)
 {
 	struct uvm_gpu *g = gs_container_of(ev, struct uvm_gpu, ev);
@@ -353,7 +225,7 @@ static void servicer(struct gs_sim *sim, struct gs_event *ev)
 		return;
 	}
 	if (g->phase == UVM_FINISH) {
-		finish(g);
+		uvm_replay(g);
 		return;
 	}
 	if (g->phase == UVM_FETCH) {
@@ -364,7 +236,7 @@ static void servicer(struct gs_sim *sim, struct gs_event *ev)
 		t = serve(g, &g->entries[g->next++], now);
 	if (g->next == g->nentries) {
 		g->phase = UVM_FINISH;
-		t = end_of_batch(g, t);
+		t = uvm_end_of_batch(g, t);
 	}
 	gs_at(sim, ev, t);
 }

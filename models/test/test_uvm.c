@@ -474,6 +474,81 @@ static void a_batch_ends_under_every_replay_policy(void **state)
 	}
 }
 
+/* ---- duplicates ---- */
+
+struct later { /* one more access, while a batch is served */
+	struct gs_event ev;
+	struct rig *r;
+	struct waiter w;
+	u64 va;
+};
+
+static void touch_later(struct gs_sim *sim, struct gs_event *ev)
+{
+	struct later *l = gs_container_of(ev, struct later, ev);
+
+	(void)sim;
+	rig_ask(l->r, &l->w, l->va, UVM_PAGE, 1, GS_READ);
+}
+
+/* @readers of one page at 0, one of another block 1 us after the fetch; returns the end. */
+static gs_time late_fault(struct rig *r, const char *const *sets, u32 readers)
+{
+	struct waiter w[4];
+	struct later l = { .ev.fn = touch_later, .r = r, .va = VA + UVM_BLOCK };
+
+	rig_open(r, &mm_uvm, sets);
+	mm_add(r->mm, VA, 2 * UVM_BLOCK);
+	waiter_init(&l.w, r, 0);
+	for (u32 i = 0; i < readers; i++) {
+		waiter_init(&w[i], r, 0);
+		rig_ask(r, &w[i], VA, UVM_PAGE, 1, GS_READ);
+	}
+	gs_at(r->sim, &l.ev, 6 * GS_US);
+	gs_run(r->sim);
+	assert_int_equal(l.w.outstanding, 0);
+	return l.w.answered - w[0].answered;
+}
+
+/*
+ * The flush drops up to where the fetch ended.  What came later is fetched at
+ * once; the replay repeats its access, and that entry is a batch for nothing.
+ */
+static void a_fault_that_came_during_a_batch_survives_the_flush(void **state)
+{
+	gs_time first, took;
+	struct rig r;
+
+	took = late_fault(&r, NULL, 1);
+	assert_int_equal(own(&r)->batches, 3);
+	assert_int_equal(own(&r)->duplicates, 1);
+	rig_close(&r);
+	/* a batch of one page as the first one, without the interrupt */
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 2 * MIB);
+	rig_touch(&r, 0, VA, UVM_PAGE, 1);
+	first = gs_now(r.sim);
+	assert_int_equal(took, first - 5 * GS_US);
+	rig_close(&r);
+}
+
+/* Two of three entries are duplicates: the flush drops all, the late one faults anew. */
+static void many_duplicates_make_the_flush_thorough(void **state)
+{
+	static const char *const never[] = { "manager.uvm.perf_fault_replay_update_put_ratio=100 %",
+					     NULL };
+	struct rig r;
+	gs_time took = late_fault(&r, NULL, 3), at_once;
+
+	assert_int_equal(own(&r)->batches, 2);
+	assert_int_equal(own(&r)->duplicates, 2);
+	rig_close(&r);
+	at_once = late_fault(&r, never, 3);
+	assert_int_equal(own(&r)->batches, 3);
+	assert_int_equal(took, at_once + 5 * GS_US + GS_US); /* interrupt, fault again */
+	rig_close(&r);
+}
+
 /* ---- anything at all ---- */
 
 static void content_is_never_lost_in_random_traffic(void **state)
@@ -592,6 +667,8 @@ int main(void)
 		cmocka_unit_test(a_batch_ends_under_every_replay_policy),
 		cmocka_unit_test(faulting_stays_under_30_gb_per_s_on_a_375_gb_per_s_link),
 		cmocka_unit_test(prefetching_removes_nine_batches_in_ten_of_a_walk_over_tiles),
+		cmocka_unit_test(a_fault_that_came_during_a_batch_survives_the_flush),
+		cmocka_unit_test(many_duplicates_make_the_flush_thorough),
 		cmocka_unit_test(content_is_never_lost_in_random_traffic),
 	};
 
