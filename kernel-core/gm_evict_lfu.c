@@ -3,37 +3,39 @@
  * gm_evict_lfu.c - the least frequently used unit leaves
  *
  * Counts accesses since arrival (1 on arrival, forgotten on eviction); among
- * equals the least recent leaves.  One bucket for each frequency that occurs,
- * in ascending order, each with its units by recency:
+ * equals the least recent leaves.  All units are on one list, by frequency and
+ * then by recency; those of one frequency are a run, and each knows its run,
+ * which knows its end:
  *
- *	buckets   1 ----> 2 ----> 7
- *	units     a       c       d     the victim is a
- *	          b               e
+ *	units	a  b | c | d  e		the victim is a
+ *	freq	1  1   2   7  7
+ *	run	   ^   ^      ^
  *
- * A hint makes a unit the most recent of its bucket.  Buckets that occur are
- * not empty, so nr_frames of them and one for a unit on its way from one to
- * the next are enough, and they are allocated once.  Memory that was never
- * used stays untouched, since distinct frequencies are few.
+ * A hint makes a unit the last of its run.  There are as many runs as units at
+ * most; they are allocated once.  Memory that was never used stays untouched,
+ * since distinct frequencies are few.
  */
 #include "gm_policies.h"
 
-struct bucket {
-	struct list_head link;	/* lfu.buckets or lfu.free */
-	struct list_head units; /* gm_mapping.lru, least recent first */
-	u64 freq;
+#define RUN(m)	((m)->priv[0])
+#define FREQ(m) ((m)->priv[1])
+
+union run {
+	struct list_head *last; /* gm_mapping.lru */
+	u64 next_free;		/* run + 1; 0: none */
 };
 
 struct lfu {
-	struct list_head buckets; /* ascending frequency */
-	struct list_head free;
-	struct bucket *pool;
-	u64 fresh; /* pool[fresh..] has never been used */
+	struct list_head units;
+	union run *runs;
+	u64 free;  /* given back, as next_free */
+	u64 fresh; /* runs[fresh..] have never been used */
 	u64 n;
 };
 
-static struct bucket *bucket_of(const struct gm_mapping *m)
+static struct gm_mapping *unit_at(const struct lfu *l, struct list_head *e)
 {
-	return (struct bucket *)(unsigned long)m->priv[0];
+	return e == &l->units ? NULL : list_entry(e, struct gm_mapping, lru);
 }
 
 static int lfu_init(struct gm_hnode *node)
@@ -42,13 +44,12 @@ static int lfu_init(struct gm_hnode *node)
 
 	if (!l)
 		return -ENOMEM;
-	l->pool = kvcalloc(node->nr_frames + 1, sizeof(*l->pool), GFP_KERNEL);
-	if (!l->pool) {
+	l->runs = kvcalloc(node->nr_frames, sizeof(*l->runs), GFP_KERNEL);
+	if (!l->runs) {
 		kfree(l);
 		return -ENOMEM;
 	}
-	INIT_LIST_HEAD(&l->buckets);
-	INIT_LIST_HEAD(&l->free);
+	INIT_LIST_HEAD(&l->units);
 	node->policy = l;
 	return 0;
 }
@@ -58,76 +59,104 @@ static void lfu_fini(struct gm_hnode *node)
 	struct lfu *l = node->policy;
 
 	if (l)
-		kvfree(l->pool);
+		kvfree(l->runs);
 	kfree(l);
 	node->policy = NULL;
 }
 
-/* The bucket for @freq, which belongs right behind @before. */
-static struct bucket *bucket_get(struct lfu *l, struct list_head *before, u64 freq)
+static u64 run_new(struct lfu *l)
 {
-	struct bucket *b = list_first_entry(before, struct bucket, link);
+	u64 run = l->free;
 
-	if (before->next != &l->buckets && b->freq == freq)
-		return b;
-	if (list_empty(&l->free)) {
-		b = &l->pool[l->fresh++];
-		INIT_LIST_HEAD(&b->units);
-		INIT_LIST_HEAD(&b->link);
-	} else {
-		b = list_first_entry(&l->free, struct bucket, link);
-	}
-	b->freq = freq;
-	list_move(&b->link, before);
-	return b;
+	if (!run)
+		return l->fresh++;
+	l->free = l->runs[run - 1].next_free;
+	return run - 1;
 }
 
-static void bucket_put(struct lfu *l, struct bucket *b)
+/* Link @m behind @before, where the run of @freq is or has to begin. */
+static void put(struct lfu *l, struct gm_mapping *m, struct list_head *before, u64 freq)
 {
-	if (list_empty(&b->units))
-		list_move(&b->link, &l->free);
+	struct gm_mapping *next = unit_at(l, before->next);
+
+	FREQ(m) = freq;
+	if (next && FREQ(next) == freq) {
+		RUN(m) = RUN(next);
+		before = l->runs[RUN(m)].last;
+	} else {
+		RUN(m) = run_new(l);
+	}
+	list_add(&m->lru, before);
+	l->runs[RUN(m)].last = &m->lru;
+}
+
+static bool is_alone(const struct lfu *l, const struct gm_mapping *m)
+{
+	const struct gm_mapping *prev = unit_at(l, m->lru.prev);
+
+	return l->runs[RUN(m)].last == &m->lru && (!prev || RUN(prev) != RUN(m));
+}
+
+/* Unlink @m; what stands before the next run now. */
+static struct list_head *take_out(struct lfu *l, struct gm_mapping *m)
+{
+	union run *run = &l->runs[RUN(m)];
+	struct list_head *end = run->last == &m->lru ? m->lru.prev : run->last;
+
+	if (is_alone(l, m)) {
+		run->next_free = l->free;
+		l->free = RUN(m) + 1;
+	} else {
+		run->last = end;
+	}
+	list_del_init(&m->lru);
+	return end;
 }
 
 static void lfu_insert(struct gm_hnode *node, struct gm_mapping *m)
 {
 	struct lfu *l = node->policy;
-	struct bucket *b = bucket_get(l, &l->buckets, 1);
 
-	m->priv[0] = (unsigned long)b;
-	list_add_tail(&m->lru, &b->units);
+	put(l, m, &l->units, 1);
 	l->n++;
 }
 
 static void lfu_touch(struct gm_hnode *node, struct gm_mapping *m)
 {
 	struct lfu *l = node->policy;
-	struct bucket *old = bucket_of(m), *b = bucket_get(l, &old->link, old->freq + 1);
+	struct gm_mapping *next = unit_at(l, m->lru.next);
+	u64 freq = FREQ(m) + 1;
 
-	m->priv[0] = (unsigned long)b;
-	list_move_tail(&m->lru, &b->units);
-	bucket_put(l, old);
+	if (is_alone(l, m) && (!next || FREQ(next) > freq))
+		FREQ(m) = freq; /* the run is of @freq now */
+	else
+		put(l, m, take_out(l, m), freq);
 }
 
 static void lfu_hint(struct gm_hnode *node, struct gm_mapping *m)
 {
-	list_move_tail(&m->lru, &bucket_of(m)->units);
+	struct lfu *l = node->policy;
+	struct list_head **last = &l->runs[RUN(m)].last;
+
+	if (*last == &m->lru)
+		return;
+	list_move(&m->lru, *last);
+	*last = &m->lru;
 }
 
 static void lfu_remove(struct gm_hnode *node, struct gm_mapping *m)
 {
 	struct lfu *l = node->policy;
 
-	list_del_init(&m->lru);
-	bucket_put(l, bucket_of(m));
+	take_out(l, m);
 	l->n--;
 }
 
 static struct gm_mapping *lfu_victim(struct gm_hnode *node)
 {
 	struct lfu *l = node->policy;
-	struct bucket *b = list_first_entry_or_null(&l->buckets, struct bucket, link);
 
-	return b ? list_first_entry(&b->units, struct gm_mapping, lru) : NULL;
+	return list_first_entry_or_null(&l->units, struct gm_mapping, lru);
 }
 
 static u64 lfu_count(const struct gm_hnode *node)
