@@ -130,7 +130,7 @@ static const char *accounts(const struct gm_hnode *n)
 	const struct gm_txn *t;
 	u32 f;
 
-	for (f = n->free; f != U32_MAX && free <= n->nr_free; f = n->frames[f].next_free)
+	for (f = n->free; f != U32_MAX && free <= n->nr_free; f = n->frames[f].next)
 		free++;
 	list_for_each_entry(t, &n->demand, queue)
 		want += t->n;

@@ -22,7 +22,6 @@ static int init_lists(struct gm_hnode *n)
 	u32 i, groups = n->core->variant.evict_groups;
 
 	INIT_LIST_HEAD(&n->guarded);
-	INIT_LIST_HEAD(&n->copies);
 	INIT_LIST_HEAD(&n->demand);
 	INIT_LIST_HEAD(&n->ahead);
 	INIT_LIST_HEAD(&n->kick);
@@ -46,6 +45,20 @@ static void import(struct gm_hnode *n, u64 k)
 	n->core->stats.frames_imported += k;
 }
 
+static int init_frames(struct gm_hnode *n)
+{
+	u64 head = n->nr_frames;
+
+	n->frames = kvcalloc(head + 1, sizeof(*n->frames), GFP_KERNEL);
+	if (!n->frames)
+		return -ENOMEM;
+	n->frames[head].next = n->frames[head].prev = (u32)head;
+	if (!n->core->variant.thrash_damping)
+		return 0;
+	n->guard_until = kvcalloc(head, sizeof(*n->guard_until), GFP_KERNEL);
+	return n->guard_until ? 0 : -ENOMEM;
+}
+
 int gm_hnode_init(struct gm_hnode *n, u64 frames)
 {
 	const struct gm_params *p = n->core->params;
@@ -54,8 +67,7 @@ int gm_hnode_init(struct gm_hnode *n, u64 frames)
 	n->cap = p->cap ? min(p->cap >> n->core->unit_shift, frames) : frames;
 	n->pin_limit = div_u64(n->cap * p->pin_limit, 100);
 	n->free = NO_FRAME;
-	n->frames = kvcalloc(frames, sizeof(*n->frames), GFP_KERNEL);
-	if (!n->frames || init_lists(n))
+	if (init_frames(n) || init_lists(n))
 		goto fail;
 	set_watermarks(n);
 	if (!n->core->variant.import_batch)
@@ -66,6 +78,7 @@ int gm_hnode_init(struct gm_hnode *n, u64 frames)
 	return 0;
 fail:
 	kfree(n->bg);
+	kvfree(n->guard_until);
 	kvfree(n->frames);
 	return -ENOMEM;
 }
@@ -74,6 +87,7 @@ void gm_hnode_fini(struct gm_hnode *n)
 {
 	n->evict->fini(n);
 	kfree(n->bg);
+	kvfree(n->guard_until);
 	kvfree(n->frames);
 }
 
@@ -110,10 +124,9 @@ u32 gm_hnode_take(struct gm_hnode *n, struct gm_mapping *m, u32 *imported)
 	}
 	f = n->free;
 	if (f != NO_FRAME)
-		n->free = n->frames[f].next_free;
+		n->free = n->frames[f].next;
 	else
 		f = (u32)n->fresh++;
-	INIT_LIST_HEAD(&n->frames[f].copy);
 	n->frames[f].m = m;
 	n->nr_free--;
 	n->nr_inflight++;
@@ -126,7 +139,7 @@ u32 gm_hnode_take(struct gm_hnode *n, struct gm_mapping *m, u32 *imported)
 void gm_hnode_give(struct gm_hnode *n, u32 frame)
 {
 	n->frames[frame].m = NULL;
-	n->frames[frame].next_free = n->free;
+	n->frames[frame].next = n->free;
 	n->free = frame;
 	n->nr_free++;
 	n->nr_inflight--;
@@ -154,7 +167,7 @@ static void keep_back(struct gm_hnode *n, struct gm_mapping *m)
 	u64 lease = div_u64(n->cap * n->core->params->thrash_lease, 100);
 
 	m->flags |= GM_MAP_GUARDED;
-	n->frames[m->frame].guard_until = n->core->evictions + (u32)lease;
+	n->guard_until[m->frame] = n->core->evictions + (u32)lease;
 	list_add_tail(&m->lru, &n->guarded);
 	n->nr_guarded++;
 	n->core->stats.guarded++;
@@ -221,7 +234,7 @@ static bool unguard(struct gm_hnode *n, bool force)
 
 	if (!m)
 		return false;
-	if (!force && (s32)(n->core->evictions - n->frames[m->frame].guard_until) < 0)
+	if (!force && (s32)(n->core->evictions - n->guard_until[m->frame]) < 0)
 		return false;
 	gm_hnode_remove(n, m);
 	list_unit(n, m);
@@ -252,27 +265,50 @@ bool gm_hnode_isolate(struct gm_hnode *n, struct list_head *out, bool front)
 
 /* ---- host frames of units on the device ------------------------------- */
 
+/* A ring: who is given up first comes first, dirty ones before clean ones. */
+static u32 ring_head(const struct gm_hnode *n)
+{
+	return (u32)n->nr_frames;
+}
+
+static void ring_add(struct gm_hnode *n, u32 frame, u32 before)
+{
+	struct gm_frame *f = n->frames;
+
+	f[frame].prev = before;
+	f[frame].next = f[before].next;
+	f[f[frame].next].prev = frame;
+	f[before].next = frame;
+}
+
+static void ring_del(struct gm_hnode *n, u32 frame)
+{
+	struct gm_frame *f = n->frames;
+
+	f[f[frame].prev].next = f[frame].next;
+	f[f[frame].next].prev = f[frame].prev;
+}
+
 void gm_hnode_copy_add(struct gm_hnode *n, struct gm_mapping *m)
 {
-	struct list_head *copy = &n->frames[m->frame].copy;
+	u32 head = ring_head(n);
 
-	if (m->flags & GM_MAP_DIRTY)
-		list_add(copy, &n->copies);
-	else
-		list_add_tail(copy, &n->copies);
+	ring_add(n, m->frame, m->flags & GM_MAP_DIRTY ? head : n->frames[head].prev);
 	n->core->stats.host_copies++;
 }
 
 void gm_hnode_copy_del(struct gm_hnode *n, struct gm_mapping *m)
 {
-	list_del_init(&n->frames[m->frame].copy);
+	ring_del(n, m->frame);
 	n->core->stats.host_copies--;
 }
 
 void gm_hnode_dirty(struct gm_hnode *n, struct gm_mapping *m)
 {
-	if (!(m->flags & GM_MAP_DIRTY) && m->flags & GM_MAP_HOSTED)
-		list_move(&n->frames[m->frame].copy, &n->copies);
+	if (!(m->flags & GM_MAP_DIRTY) && m->flags & GM_MAP_HOSTED) {
+		ring_del(n, m->frame);
+		ring_add(n, m->frame, ring_head(n));
+	}
 	m->flags |= GM_MAP_DIRTY;
 }
 
@@ -284,9 +320,11 @@ bool gm_core_reuse_copy(struct gm_core *core, u64 *host_frame)
 	for (i = 0; i < core->nr_devs; i++) {
 		struct gm_hnode *n = &core->devs[i]->node;
 
-		if (list_empty(&n->copies))
+		u32 frame = n->frames[ring_head(n)].next;
+
+		if (frame == ring_head(n))
 			continue;
-		m = list_first_entry(&n->copies, struct gm_frame, copy)->m;
+		m = n->frames[frame].m;
 		gm_hnode_copy_del(n, m);
 		*host_frame = m->host_frame;
 		m->flags &= (u8)~GM_MAP_HOSTED;

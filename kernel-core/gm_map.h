@@ -8,7 +8,7 @@
  *	gm_as  ranges ─► gm_range  map ─► gm_mapping [n]      64 bytes a unit
  *	       ctxs   ─► gm_ctx              ▲  │
  *	                   dev               │  ▼ owner, frame
- *	                 gm_dev  node ─►  frames[]             32 bytes a frame
+ *	                 gm_dev  node ─►  frames[]             16 bytes a frame
  */
 #ifndef GM_MAP_H
 #define GM_MAP_H
@@ -98,10 +98,10 @@ struct gm_as {
 
 /* One unit of device memory. */
 struct gm_frame {
-	struct gm_mapping *m;  /* reverse map; NULL: free */
-	struct list_head copy; /* gm_hnode.copies, while @m is HOSTED in GM_DEVICE */
-	u32 next_free;
-	u32 guard_until; /* gm_core.evictions then; while @m is GUARDED */
+	struct gm_mapping *m; /* reverse map; NULL: free */
+	/* Free: @next below it on the stack.  While @m is HOSTED in GM_DEVICE:
+	 * its neighbours on the ring of copies, whose head is frames[nr_frames]. */
+	u32 next, prev;
 };
 
 /*
@@ -132,8 +132,8 @@ struct gm_hnode {
 	u32 free;  /* top of the stack of frames given back; U32_MAX: none */
 	u64 fresh; /* frames from here to imported were never used; taken last */
 	struct gm_frame *frames;
+	u32 *guard_until; /* by frame, of GUARDED ones: gm_core.evictions then; or NULL */
 	struct list_head guarded; /* oldest first */
-	struct list_head copies;  /* frames whose units hold a host frame */
 	struct list_head demand;  /* moves that wait for frames ... */
 	struct list_head ahead;	  /* ... prefetches among them, served last */
 	u64 want;		  /* frames that those wait for */
