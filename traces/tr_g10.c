@@ -75,6 +75,12 @@ static u8 phase_of(const char *name)
 
 /* ---- what the files do not say ----------------------------------------- */
 
+/* Inputs, then outputs; NULL where no kernel of the network has any. */
+static const u32 *ids_of(const struct g10 *g, const struct g10_kernel *k)
+{
+	return g->uses ? g->uses + k->uses : NULL;
+}
+
 static bool among(const u32 *ids, u32 n, u32 id)
 {
 	while (n--)
@@ -105,7 +111,7 @@ static void derive(struct g10 *g)
 {
 	for (u32 i = 0; i < g->nkernels; i++) {
 		const struct g10_kernel *k = &g->kernels[i];
-		const u32 *ids = g->uses + k->uses;
+		const u32 *ids = ids_of(g, k);
 
 		for (u32 j = 0; j < k->ninputs + k->noutputs; j++) {
 			struct g10_tensor *t = &g->tensors[ids[j]];
@@ -171,7 +177,7 @@ static int put_free(struct job *j, u32 id)
 /* Inputs in order, then outputs that are no inputs; in both: read and written. */
 static u32 collect_touches(struct job *j, const struct g10_kernel *k)
 {
-	const u32 *ids = j->g->uses + k->uses;
+	const u32 *ids = ids_of(j->g, k);
 	u32 n = 0;
 
 	for (u32 i = 0; i < k->ninputs + k->noutputs; i++) {
@@ -216,7 +222,7 @@ static int put_step(struct job *j, u32 i)
 {
 	const struct g10_kernel *k = &j->g->kernels[i];
 	u32 n = k->ninputs + k->noutputs;
-	const u32 *ids = j->g->uses + k->uses;
+	const u32 *ids = ids_of(j->g, k);
 	int ret = 0;
 
 	for (u32 u = 0; !ret && u < n; u++) {
