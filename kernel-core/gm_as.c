@@ -12,6 +12,7 @@ struct gm_as *gm_as_create(struct gm_core *core)
 	if (!as)
 		return ERR_PTR(-ENOMEM);
 	as->core = core;
+	as->id = core->spaces_created++;
 	INIT_LIST_HEAD(&as->ranges);
 	INIT_LIST_HEAD(&as->ctxs);
 	INIT_LIST_HEAD(&as->dying);

@@ -2,146 +2,168 @@
 /*
  * gm_ghost.c - which units left a short while ago
  *
- *	heads[hash] ─► slot ─► slot		chain
- *	oldest ─► slot ◄─► slot ◄─► slot ◄─ newest	each list
+ *	slots   .  b  a  .  .  d  c	open hash: a name stands at its place or
+ *	           ▲  ▲────────│──┘	behind it, without a gap in between
+ *	           └───────────┘	oldest b, then d; oldest c, then a
+ *
+ * A name that goes draws those behind it forward, which keeps searches short
+ * and the table as small as it can be: 13 of 16 slots may be taken.
  */
 #include "gm_ghost.h"
 
-/* Slots are counted from 1. */
-static struct gm_ghost *at(const struct gm_ghosts *g, u32 slot)
-{
-	return &g->slot[slot - 1];
-}
+#define FILL_OF	  13
+#define FILL_FROM 16
+
+#define SPACE_BITS 11
 
 int gm_ghosts_init(struct gm_ghosts *g, u64 max)
 {
-	u64 heads = 1;
-
 	memset(g, 0, sizeof(*g));
-	while (heads < max)
-		heads *= 2;
 	g->max = max;
-	g->mask = heads - 1;
-	g->heads = kvcalloc(heads, sizeof(*g->heads), GFP_KERNEL);
-	g->slot = kvcalloc(max + 1, sizeof(*g->slot), GFP_KERNEL);
-	if (g->heads && g->slot)
-		return 0;
-	gm_ghosts_fini(g);
-	return -ENOMEM;
+	g->slots = (u32)div_u64(max * FILL_FROM, FILL_OF) + 1;
+	g->slot = kvcalloc(g->slots, sizeof(*g->slot), GFP_KERNEL);
+	return g->slot ? 0 : -ENOMEM;
 }
 
 void gm_ghosts_fini(struct gm_ghosts *g)
 {
-	kvfree(g->heads);
 	kvfree(g->slot);
 	memset(g, 0, sizeof(*g));
 }
 
-static u64 address(const struct gm_hnode *n, const struct gm_mapping *m)
+/* ---- names ---------------------------------------------------------------- */
+
+/*
+ * Unit, space and list in one word, which is not 0.  A unit has 4 KiB at least.
+ * 2047 spaces later a space has the names of an older one, which was there for
+ * a wrong guess at worst.
+ */
+static u64 name_of(const struct gm_hnode *n, const struct gm_mapping *m)
 {
-	return m->range->va + gm_mapping_index(m) * gm_core_unit(n->core);
+	u64 va = m->range->va + gm_mapping_index(m) * gm_core_unit(n->core);
+	u64 space = m->range->as->id % ((1U << SPACE_BITS) - 1) + 1;
+
+	return ((va >> 12) << SPACE_BITS | space) << 1;
 }
 
-/* Fibonacci hashing; the low bits of an address are all alike. */
-static u32 *head_of(const struct gm_ghosts *g, const struct gm_as *as, u64 va)
+static bool is_name(u64 a, u64 b)
 {
-	u64 h = ((va >> 12) ^ (unsigned long)as) * 0x9e3779b97f4a7c15ULL;
-
-	return &g->heads[(h >> 32) & g->mask];
+	return !((a ^ b) >> 1);
 }
 
-/* What points to the slot of the unit; to 0 where there is none. */
-static u32 *link_to(const struct gm_ghosts *g, const struct gm_as *as, u64 va)
+static u32 list_of(const struct gm_ghost *x)
 {
-	u32 *link = head_of(g, as, va);
-
-	while (*link && (at(g, *link)->va != va || at(g, *link)->as != as))
-		link = &at(g, *link)->chain;
-	return link;
+	return 1 + (u32)(x->name & 1);
 }
+
+/* ---- the table -------------------------------------------------------------- */
+
+/* Fibonacci hashing. */
+static u32 place_of(const struct gm_ghosts *g, u64 name)
+{
+	u64 h = (name >> 1) * 0x9e3779b97f4a7c15ULL;
+
+	return (u32)((h >> 32) * g->slots >> 32);
+}
+
+static u32 behind(const struct gm_ghosts *g, u32 i)
+{
+	return i + 1 == g->slots ? 0 : i + 1;
+}
+
+/* From @i forward to @k. */
+static u32 distance(const struct gm_ghosts *g, u32 i, u32 k)
+{
+	return k >= i ? k - i : k + g->slots - i;
+}
+
+/* Where @name is, or would be. */
+static u32 search(const struct gm_ghosts *g, u64 name)
+{
+	u32 i = place_of(g, name);
+
+	while (g->slot[i].name && !is_name(g->slot[i].name, name))
+		i = behind(g, i);
+	return i;
+}
+
+/* What points to slot @x from its elder and from its successor. */
+static u32 *from_older(struct gm_ghosts *g, const struct gm_ghost *x)
+{
+	return x->older ? &g->slot[x->older - 1].newer : &g->oldest[list_of(x)];
+}
+
+static u32 *from_newer(struct gm_ghosts *g, const struct gm_ghost *x)
+{
+	return x->newer ? &g->slot[x->newer - 1].older : &g->newest[list_of(x)];
+}
+
+static void move(struct gm_ghosts *g, u32 from, u32 to)
+{
+	const struct gm_ghost *x = &g->slot[from];
+
+	*from_older(g, x) = to + 1;
+	*from_newer(g, x) = to + 1;
+	g->slot[to] = *x;
+}
+
+static void drop(struct gm_ghosts *g, u32 gap)
+{
+	const struct gm_ghost *x = &g->slot[gap];
+	u32 i;
+
+	*from_older(g, x) = x->newer;
+	*from_newer(g, x) = x->older;
+	g->n[list_of(x)]--;
+	for (i = behind(g, gap); g->slot[i].name; i = behind(g, i)) {
+		if (distance(g, place_of(g, g->slot[i].name), i) < distance(g, gap, i))
+			continue; /* the gap is before its place */
+		move(g, i, gap);
+		gap = i;
+	}
+	g->slot[gap].name = 0;
+}
+
+/* ---- lists ------------------------------------------------------------------ */
 
 u32 gm_ghosts_find(const struct gm_ghosts *g, const struct gm_hnode *n, const struct gm_mapping *m)
 {
-	u32 slot = *link_to(g, m->range->as, address(n, m));
+	const struct gm_ghost *x = &g->slot[search(g, name_of(n, m))];
 
-	return slot ? at(g, slot)->list : 0;
-}
-
-static void drop(struct gm_ghosts *g, u32 *link)
-{
-	u32 slot = *link;
-	struct gm_ghost *x = at(g, slot);
-
-	*link = x->chain;
-	if (x->older)
-		at(g, x->older)->newer = x->newer;
-	else
-		g->oldest[x->list] = x->newer;
-	if (x->newer)
-		at(g, x->newer)->older = x->older;
-	else
-		g->newest[x->list] = x->older;
-	g->n[x->list]--;
-	x->chain = g->free;
-	g->free = slot;
+	return x->name ? list_of(x) : 0;
 }
 
 u32 gm_ghosts_take(struct gm_ghosts *g, const struct gm_hnode *n, const struct gm_mapping *m)
 {
-	u32 *link = link_to(g, m->range->as, address(n, m)), list;
+	u32 i = search(g, name_of(n, m)), list;
 
-	if (!*link)
+	if (!g->slot[i].name)
 		return 0;
-	list = at(g, *link)->list;
-	drop(g, link);
+	list = list_of(&g->slot[i]);
+	drop(g, i);
 	return list;
 }
 
 void gm_ghosts_drop_oldest(struct gm_ghosts *g, u32 list)
 {
-	const struct gm_ghost *x;
-
-	if (!g->oldest[list])
-		return;
-	x = at(g, g->oldest[list]);
-	drop(g, link_to(g, x->as, x->va));
-}
-
-static u32 new_slot(struct gm_ghosts *g)
-{
-	u32 slot = g->free;
-
-	if (!slot)
-		return ++g->fresh;
-	g->free = at(g, slot)->chain;
-	return slot;
+	if (g->oldest[list])
+		drop(g, g->oldest[list] - 1);
 }
 
 void gm_ghosts_add(struct gm_ghosts *g, const struct gm_hnode *n, const struct gm_mapping *m,
 		   u32 list)
 {
-	struct gm_ghost *x;
-	u32 *head, slot;
+	u64 name = name_of(n, m) | (list - 1);
+	u32 i;
 
 	gm_ghosts_take(g, n, m);
 	if (!g->max)
 		return;
 	if (g->n[1] + g->n[2] >= g->max)
 		gm_ghosts_drop_oldest(g, g->n[list] ? list : 3 - list);
-	slot = new_slot(g);
-	x = at(g, slot);
-	x->as = m->range->as;
-	x->va = address(n, m);
-	x->list = list;
-	head = head_of(g, x->as, x->va);
-	x->chain = *head;
-	*head = slot;
-	x->newer = 0;
-	x->older = g->newest[list];
-	if (x->older)
-		at(g, x->older)->newer = slot;
-	else
-		g->oldest[list] = slot;
-	g->newest[list] = slot;
+	i = search(g, name);
+	g->slot[i] = (struct gm_ghost){ .name = name, .older = g->newest[list] };
+	*from_older(g, &g->slot[i]) = i + 1;
+	g->newest[list] = i + 1;
 	g->n[list]++;
 }

@@ -15,20 +15,15 @@
 #define GM_GHOST_LISTS 2
 
 struct gm_ghost {
-	const struct gm_as *as;
-	u64 va;
+	u64 name;	  /* 0: an empty slot */
 	u32 older, newer; /* slot + 1, 0: none */
-	u32 chain;	  /* of equal hashes, and of free slots */
-	u32 list;	  /* from 1 */
 };
 
 struct gm_ghosts {
 	u64 max;
 	u64 n[GM_GHOST_LISTS + 1]; /* on list 1, 2 */
 	u32 oldest[GM_GHOST_LISTS + 1], newest[GM_GHOST_LISTS + 1];
-	u32 free, fresh; /* slots given back; slots from here on are unused */
-	u32 *heads;
-	u64 mask;
+	u32 slots;
 	struct gm_ghost *slot;
 };
 

@@ -86,6 +86,7 @@ struct gm_slab {
 struct gm_as {
 	struct list_head link; /* gm_core.spaces */
 	struct gm_core *core;
+	u32 id;			  /* spaces created before */
 	struct list_head ranges;  /* ascending */
 	struct gm_range **sorted; /* the same, for binary search */
 	u64 nr_ranges, max_ranges;
@@ -132,7 +133,7 @@ struct gm_hnode {
 	u32 free;  /* top of the stack of frames given back; U32_MAX: none */
 	u64 fresh; /* frames from here to imported were never used; taken last */
 	struct gm_frame *frames;
-	u32 *guard_until; /* by frame, of GUARDED ones: gm_core.evictions then; or NULL */
+	u32 *guard_until;	  /* by frame, of GUARDED ones: gm_core.evictions then; or NULL */
 	struct list_head guarded; /* oldest first */
 	struct list_head demand;  /* moves that wait for frames ... */
 	struct list_head ahead;	  /* ... prefetches among them, served last */

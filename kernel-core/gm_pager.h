@@ -129,6 +129,7 @@ struct gm_core {
 	struct gm_dev *devs[GM_MAX_DEVICES];
 	u32 nr_devs;
 	struct list_head spaces;
+	u32 spaces_created;
 	struct gm_stats stats;
 
 	/* what gm_run() has to do, in this order */

@@ -35,7 +35,8 @@ struct gm_dev {
 static struct gm_core core;
 static struct gm_dev dev = { .id = 3 };
 static struct gm_mapping map[UNITS];
-static struct gm_range range = { .va = 1ULL << 32, .n = UNITS, .map = map };
+static struct gm_as as;
+static struct gm_range range = { .as = &as, .va = 1ULL << 32, .n = UNITS, .map = map };
 static struct gm_hnode node = { .core = &core, .dev = &dev, .nr_frames = UNITS };
 static struct gm_ctx ctx = { .core = &core, .dev = &dev };
 

@@ -216,8 +216,6 @@ static void bench_policies(struct gs_source *src, double arrays, u64 want)
 		t = replay(src, "policy", gm_evictors[i]->name, MEMORY, &misses);
 		snprintf(name, sizeof(name), "pages.policy_%s", gm_evictors[i]->name);
 		line(name, REQUESTS / t / 1e6, "M/s");
-		snprintf(name, sizeof(name), "pages.policy_%s_bytes", gm_evictors[i]->name);
-		line(name, (double)core_bytes / PAGES, "bytes/unit");
 		if (strcmp(gm_evictors[i]->name, "lru"))
 			continue;
 		gs_assert(misses == want);
@@ -233,9 +231,21 @@ static void bench_timed(struct gs_source *src, u64 want)
 	full = replay(src, "gmem", "lru", MEMORY, &misses);
 	gs_assert(misses == want);
 	line("pages.gmem_lru", REQUESTS / full / 1e6, "M/s");
-	line("pages.gmem_lru_bytes", (double)core_bytes / PAGES, "bytes/unit");
 	small = replay(src, "gmem", "lru", MEMORY / 10, &many);
 	line("pages.gmem_miss", 1e9 * (small - full) / (double)(many - misses), "ns");
+}
+
+/* Units, frames for 80 % of them, moves, and what the evictor has. */
+static void bench_bytes(struct gs_source *src)
+{
+	char name[64];
+	u64 misses;
+
+	for (u32 i = 0; gm_evictors[i]; i++) {
+		replay(src, "gmem", gm_evictors[i]->name, MEMORY, &misses);
+		snprintf(name, sizeof(name), "pages.gmem_%s_bytes", gm_evictors[i]->name);
+		line(name, (double)core_bytes / PAGES, "bytes/unit");
+	}
 }
 
 /* ---- growth ---------------------------------------------------------------- */
@@ -251,10 +261,9 @@ static double best(struct gs_source *src, const char *type, u64 units)
 }
 
 /* Ten times the touches, and memory ten times as large with nothing missing. */
-static void bench_growth(struct gs_source *src)
+static void bench_growth(struct gs_source *src, struct gs_source *tenth)
 {
 	static const char *const types[] = { "policy", "gmem" };
-	struct gs_source *tenth = zipf(REQUESTS / 10);
 	char name[64];
 
 	for (u32 i = 0; i < 2; i++) {
@@ -267,7 +276,6 @@ static void bench_growth(struct gs_source *src)
 		snprintf(name, sizeof(name), "pages.%s_8x_memory", types[i]);
 		line(name, large / fits, "ratio");
 	}
-	gs_source_close(tenth);
 }
 
 /* ---- the page table -------------------------------------------------------- */
@@ -317,17 +325,20 @@ static void bench_table(void)
 int main(void)
 {
 	double t0 = cpu_seconds(), arrays;
-	struct gs_source *src = zipf(REQUESTS);
+	struct gs_source *src = zipf(REQUESTS), *tenth;
 	u64 misses;
 
 	line("pages.make_trace", REQUESTS / (cpu_seconds() - t0) / 1e6, "M/s");
+	tenth = zipf(REQUESTS / 10);
 	bench_decode(src);
 	arrays = bench_arrays(src, &misses);
 	line("pages.arrays_lru", REQUESTS / arrays / 1e6, "M/s");
 	bench_policies(src, arrays, misses);
 	bench_timed(src, misses);
-	bench_growth(src);
+	bench_bytes(tenth);
+	bench_growth(src, tenth);
 	bench_table();
+	gs_source_close(tenth);
 	gs_source_close(src);
 	return 0;
 }
