@@ -90,6 +90,7 @@ static int wait_fault(struct gml_wait *w)
 {
 	int err;
 
+	gml_serial_run(&w->done);
 	while (!wait_for_completion_timeout(&w->done, HZ / 20))
 		if (kthread_should_stop())
 			break;

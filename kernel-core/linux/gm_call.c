@@ -83,8 +83,10 @@ void gml_wait_put(struct gml_wait *w)
 
 int gml_wait_for(struct gml_wait *w, u32 state)
 {
-	int err = wait_for_completion_state(&w->done, state) ? -EINTR : w->err;
+	int err;
 
+	gml_serial_run(&w->done);
+	err = wait_for_completion_state(&w->done, state) ? -EINTR : w->err;
 	gml_wait_put(w);
 	return err;
 }

@@ -179,6 +179,7 @@ static int live_show(struct seq_file *f, void *unused)
 	u64 used = 0;
 	u32 i;
 
+	gml_serial_run(NULL);
 	mutex_lock(&gml.lock);
 	for (i = 0; i < gml.nr_devs; i++)
 		used += gm_dev_used(gml.devs[i].core);

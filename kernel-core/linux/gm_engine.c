@@ -178,7 +178,7 @@ static void do_unit(struct gm_op *op, const struct gm_op_unit *u)
 	}
 }
 
-static int do_op(struct gm_op *op)
+int gml_do_op(struct gm_op *op)
 {
 	struct gm_op_unit u;
 	u32 i;
@@ -224,7 +224,7 @@ static void engine_work(struct work_struct *work)
 	struct linux_op *lo;
 
 	while ((lo = next_op(e))) {
-		lo->err = do_op(op_of(lo));
+		lo->err = gml_do_op(op_of(lo));
 		finish(lo);
 	}
 }
@@ -304,6 +304,10 @@ void gml_submit(void *host, struct gm_op *op)
 
 	lockdep_assert_held(&gml.lock);
 	atomic_inc(&gml.live.ops);
+	if (gml_config.serial) {
+		gml_serial_add(op, injected(op), e);
+		return;
+	}
 	lo->due = due(op, e);
 	lo->err = injected(op);
 	if (!e || lo->err) {
@@ -380,6 +384,7 @@ int gml_engine_start(void)
 /* [no space is left] */
 void gml_engine_stop(void)
 {
+	gml_serial_run(NULL);
 	wait_event(gml.progress, !atomic_read(&gml.live.ops));
 	kthread_stop(gml.answerer);
 	destroy_workqueue(gml.wq);

@@ -136,7 +136,7 @@ extern struct gml gml;
 
 /* Module parameters that others need. */
 struct gml_config {
-	ulong unit, hbm, host_limit, bandwidth, max_units;
+	ulong unit, hbm, host_limit, bandwidth, max_units, serial;
 	uint devices, latency_ns, msg_latency_ns;
 	bool huge;
 };
@@ -148,6 +148,16 @@ void gml_engine_init(struct gml_engine *e);
 void gml_submit(void *host, struct gm_op *op);
 void gml_host_free(void *host, u64 frame);
 u64 gml_clock(void *host);
+/* Do it, on whatever thread: 0 or -errno. */
+int gml_do_op(struct gm_op *op);
+
+/* With gml_config.serial: @op fails with @err if that is not 0, else is done if @work. */
+void gml_serial_add(struct gm_op *op, int err, bool work);
+/*
+ * Who waits for @until does and answers what was asked for, and what comes of it;
+ * NULL: all of it.  [gml.lock is not held]
+ */
+void gml_serial_run(struct completion *until);
 
 /* ---- calls of the core, recorded -------------------------------------- */
 

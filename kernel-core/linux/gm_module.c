@@ -45,6 +45,11 @@ static ulong oplog;
 module_param(oplog, ulong, 0444);
 MODULE_PARM_DESC(oplog, "calls of the core to record from loading on; 0: none");
 
+module_param_named(serial, gml_config.serial, ulong, 0444);
+MODULE_PARM_DESC(
+	serial,
+	"operations are done by who calls: 0 no (default), 1 in order, n in an order drawn from n");
+
 module_param_named(unit, gml_config.unit, ulong, 0444);
 MODULE_PARM_DESC(unit, "bytes of a unit: a power of two, 4096 to 2 MiB (default)");
 module_param_named(devices, gml_config.devices, uint, 0444);

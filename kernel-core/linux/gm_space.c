@@ -332,6 +332,7 @@ static bool try_destroy(struct gml_space *s)
 {
 	bool idle;
 
+	gml_serial_run(NULL);
 	mutex_lock(&gml.lock);
 	idle = gm_as_is_idle(s->as);
 	if (idle) {
