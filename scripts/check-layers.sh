@@ -21,6 +21,7 @@ function row(from, to, angle) { n++; From[n] = from; To[n] = to; Angle[n] = angl
 BEGIN {
 	own    = "^gm_[a-z0-9_]+\\.h$"
 	core   = "^kernel-core/gm_[a-z0-9_]+\\.h$|^kernel-core/port/user/gm_port_host\\.h$"
+	replay = "^kernel-core/replay/gm_[a-z0-9_]+\\.h$"
 	sim    = "^sim/[^/]*\\.h$"
 	traces = "^traces/[^/]*\\.h$"
 	models = "^models/[^/]*\\.h$"
@@ -28,13 +29,14 @@ BEGIN {
 	libc   = "."
 	#   file                       may include "..."                     and <...>
 	row("^kernel-core/test/",      own "|^gm_[a-z0-9_]+\\.c$|^kernel-core/",      libc)
+	row("^kernel-core/replay/",    own,                                           libc)
 	row("^kernel-core/port/user/", "^gm_port(_host)?\\.h$",                       libc)
 	row("^kernel-core/port/linux/", "^$",                                         "^linux/")
 	row("^kernel-core/linux/(lib|test)/", own "|^gmem\\.h$",                     libc)
 	row("^kernel-core/linux/",     own,                                           "^(uapi/)?(linux|asm)/")
 	row("^kernel-core/[^/]*$",     own,                                           "^$")
 	row("^sim/test/",              "^sim/|^kernel-core/",                         libc)
-	row("^sim/main[^/]*$",         sim "|" traces "|" models "|" core,                libc)
+	row("^sim/main[^/]*$",         sim "|" traces "|" models "|" core "|" replay,                libc)
 	row("^sim/[^/]*$",             sim "|" desc,                                  libc)
 	row("^traces/test/",           "^traces/|^sim/|^kernel-core/",                libc)
 	row("^traces/[^/]*$",          traces "|" sim,                                libc)

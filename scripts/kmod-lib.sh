@@ -19,30 +19,53 @@ tools() {
 build_programs() {
 	local w="-std=gnu11 -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter"
 	local cc="gcc $w -O2 -static -I$src"
-	make -s --no-print-directory BUILD=$work/lib SAN= CC=gcc $work/lib/core.a $work/lib/port.a >$work/lib.log 2>&1 ||
-		{ tail -20 $work/lib.log >&2; return 1; }
-	$cc -o $work/gm_test $src/test/gm_test*.c -lpthread
+	make -s --no-print-directory SAN= CC=gcc all >$work/make.log 2>&1 ||
+		{ tail -20 $work/make.log >&2; return 1; }
+	$cc -Ikernel-core/replay -o $work/gm_test $src/test/gm_test*.c \
+		kernel-core/replay/gm_program.c -lpthread
 	$cc -I$src/lib -o $work/example $src/lib/example.c $src/lib/gmem.c -lpthread
-	$cc -Ikernel-core -Ikernel-core/port/user -o $work/gm_replay $src/test/gm_replay.c \
-		$work/lib/core.a $work/lib/port.a
+	$cc -Ikernel-core -Ikernel-core/port/user -Ikernel-core/replay -o $work/gm_replay \
+		$src/test/gm_replay.c build/{replay,core,port}.a
+}
+
+# Traces as programs, and what the simulator decides in them: NAME.prog, then
+# NAME.prog.VARIANT.SERIAL
+build_traces() {
+	local to=$work/programs trace p v serial
+	rm -rf $to
+	mkdir -p $to
+	for trace in ${TRACES:-resnet50 gpt2-small}; do
+		p=$to/$trace.prog
+		build/gmemsim module program traces/sample/$trace.gmt -o $p \
+			--kernels "${KERNELS:-0}" --prefetch --free-eager
+		for v in gmem+ gmem-olk66 gmem-23.09; do
+			for serial in 1 7; do
+				build/gmemsim module run $p --quiet --variant $v --serial $serial \
+					--decisions $p.$v.$serial
+			done
+		done
+	done
 }
 
 # initrd OUT MODULE
 initrd() {
-	local root=$work/root
+	local root=$1.root
 	rm -rf $root
 	mkdir -p $root/bin $root/dev $root/proc $root/sys
 	cp "$(command -v busybox)" $root/bin/busybox
 	cp $work/gm_test $work/gm_replay $work/example $root/bin/
+	cp -r $work/programs $root/programs
 	cp "$2" $root/gmem.ko
 	cp $src/test/guest.sh $root/init
 	chmod +x $root/init
 	cat >$root/guest.conf <<-E
-		PLAN="${PLAN:-all}" OPS=${OPS:-1500} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random}"
+		PLAN="${PLAN:-all}" OPS=${OPS:-300} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random failing}"
+		EVICTORS="${EVICTORS:-fifo lru clock lfu arc s3fifo random}" SERIALS="${SERIALS:-0 1 2}"
 		FAILS=${FAILS:-16} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
 		FUZZ=${FUZZ:-2} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
 	E
-	(cd $root && find . | cpio -o -H newc --quiet | gzip -1) >"$1"
+	(cd $root && find . | cpio -o -H newc --quiet) >"$1"
+	rm -rf $root
 }
 
 boot() {
@@ -50,8 +73,21 @@ boot() {
 		-cpu ${CPU:-max,-erms,-fsrm} -smp ${SMP:-2} -m 1536 \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-device isa-debug-exit,iobase=0xf4,iosize=4 \
-		-kernel "$1" -initrd "$2" -serial file:"$3" \
-		-append "console=ttyS0 panic=-1 quiet loglevel=4 ${APPEND:-}"
+		-kernel "$1" -initrd "$2" -serial file:"$3" -serial file:"$3.logs" \
+		-append "console=ttyS0 panic=-1 oops=panic quiet loglevel=4 ${APPEND:-}"
+}
+
+# replay LOG  what the guest has sent decides the same in gmemsim
+replay() {
+	local dir=$1.sent log n=0
+	rm -rf $dir
+	mkdir -p $dir
+	tar -xz -C $dir -f $1.logs 2>/dev/null || return 0 # nothing was recorded
+	for log in $dir/*.oplog; do
+		build/gmemsim module replay $log --expect ${log%.oplog}.decisions --quiet || return 1
+		n=$((n + 1))
+	done
+	echo "gmemsim replayed $n logs: no difference"
 }
 
 # heard NAME STATUS LOG  what a guest said, and whether it was content

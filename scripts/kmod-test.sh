@@ -5,13 +5,13 @@
 #	scripts/kmod-test.sh [SERIES...]	6.1 6.12 unless given
 #	ICOUNT=shift=1,sleep=off  time by instructions, for PLAN=cost
 #	PLAN="maps equal"	what the guest does (kernel-core/linux/test/guest.sh)
-#	OPS=... SEEDS=... KINDS=... FAILS=... KILLS=... FUZZ=seconds FUZZ_SEED=... TURNS_MIB=... TURNS_ROUNDS=...
+#	OPS=... SEEDS=... KINDS=... EVICTORS=... SERIALS=... KERNELS=... FAILS=... KILLS=... FUZZ=seconds FUZZ_SEED=... TURNS_MIB=... TURNS_ROUNDS=...
 #
 # Fetches Debian's kernel and headers into build/kmod-test (nothing is installed),
 # builds the module against them, boots it under QEMU's TCG, and ends with the
 # guest's verdict.  KVM is not used: on nested hosts the device file is there but
 # kernels die.  Says "skipped: ..." and succeeds where it cannot be done.
-set -eu
+set -eu -o pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 cd "$top"
 work=build/kmod-test
@@ -67,13 +67,15 @@ test_series() {
 	kernel=$(ls $dir/boot/vmlinuz-*)
 	kdir=$(ls -d "$top"/$dir/usr/src/linux-headers-*-amd64)
 	KDIR=$kdir scripts/kmod.sh $dir
-	initrd $work/$1.cpio.gz $dir/kmod/gmem.ko
-	boot "$kernel" $work/$1.cpio.gz $log || status=$?
+	initrd $work/$1.cpio $dir/kmod/gmem.ko
+	boot "$kernel" $work/$1.cpio $log || status=$?
 	heard $1 $status $log || return 1
+	replay $log | sed "s/^/$1  /" || return 1
 	echo "kmod-test: ${kernel##*/vmlinuz-}: good, $((SECONDS - start)) s"
 }
 
 build_programs
+build_traces
 bad=0
 for series in ${*:-6.1 6.12}; do
 	test_series "$series" || bad=1

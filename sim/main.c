@@ -97,6 +97,31 @@ static const char validate_more[] =
 	"saved: 1 less that; within, or low and high: what is accepted; open: why it is off.\n"
 	"Exit status 1: a figure is off and nothing says why.\n";
 
+static const char module_more[] =
+	"  replay OPLOG     make the calls again that gmem.ko recorded (debugfs gmem/oplog)\n"
+	"  run PROGRAM      run a program as gmem.ko does with its parameter serial\n"
+	"    --decisions FILE   write the decisions there, not to standard output\n"
+	"    --expect FILE      compare them with the kernel's (debugfs gmem/decisions), byte for "
+	"byte\n"
+	"    --variant gmem+, --evictor auto, --prefetcher auto, --seed 1, --serial 1\n"
+	"                       of run: the module's parameters; a log tells its own\n"
+	"    --quiet            print nothing but errors\n"
+	"  program TRACE    write a trace as a program, times left out\n"
+	"    -o FILE            there, not to standard output\n"
+	"    --unit \"4 KiB\"     of the module\n"
+	"    --trace-unit \"2 MiB\"  of the trace: becomes one of the module's\n"
+	"    --hbm \"50 %\"       memory of a device, of all that is mapped\n"
+	"    --iterations 1     0: all\n"
+	"    --kernels 0        that many at most; 0: all\n"
+	"    --prefetch         advise before each kernel what it will touch\n"
+	"    --free-eager       advise that freed tensors are dropped\n"
+	"\n"
+	"  gmemsim module program traces/sample/resnet50.gmt -o resnet50.prog\n"
+	"  gmemsim module run resnet50.prog --variant gmem-olk66 --decisions here\n"
+	"\n"
+	"Exit status: 0 the same, 1 the kernel decided otherwise, 2 your input.\n"
+	"kernel-core/linux/README.md tells how logs are recorded.\n";
+
 static const char trace_more[] = "  gmemsim trace help tells more.\n";
 
 static const struct command commands[] = {
@@ -119,6 +144,8 @@ static const struct command commands[] = {
 	  "fit times of the uvm model to kernels timed on an A100", cmd_calibrate, calibrate_more },
 	{ "validate", "a100 [CONFIG.yaml] [--fitted] | points [CONFIG.yaml]... [-o FILE.csv]",
 	  "compare models with what was measured or published", cmd_validate, validate_more },
+	{ "module", "replay OPLOG | run PROGRAM | program TRACE ...",
+	  "decide again what gmem.ko decided, and compare", cmd_module, module_more },
 };
 
 static const struct command *find(const char *name)

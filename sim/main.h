@@ -85,6 +85,7 @@ int cmd_list(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_calibrate(int argc, char **argv);
 int cmd_validate(int argc, char **argv);
+int cmd_module(int argc, char **argv);
 /* Print the help of a command, or of the program ("") on @f. */
 void main_help(FILE *f, const char *command);
 /* Path of @name below configs/, wherever that is; free() it. */

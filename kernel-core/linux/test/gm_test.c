@@ -309,11 +309,21 @@ int main(int argc, char **argv)
 		const char *name;
 		void (*run)(int argc, char **argv);
 	} tests[] = {
-		{ "turns", test_turns }, { "ioctl", test_ioctl },	  { "maps", test_maps },
-		{ "huge", test_huge },	 { "fail", test_fail },		  { "kill", test_kill },
-		{ "oom", test_oom },	 { "signals", test_signals },	  { "ops", test_ops },
-		{ "cost", test_cost },	 { "fuzz", test_fuzz },		  { "leave", leave_guest },
-		{ "other", test_other }, { "inherited", test_inherited },
+		{ "turns", test_turns },
+		{ "ioctl", test_ioctl },
+		{ "maps", test_maps },
+		{ "huge", test_huge },
+		{ "fail", test_fail },
+		{ "kill", test_kill },
+		{ "oom", test_oom },
+		{ "signals", test_signals },
+		{ "ops", test_ops },
+		{ "trace", test_trace },
+		{ "cost", test_cost },
+		{ "fuzz", test_fuzz },
+		{ "leave", leave_guest },
+		{ "other", test_other },
+		{ "inherited", test_inherited },
 	};
 	double start = seconds();
 	u32 i;

@@ -67,6 +67,7 @@ void test_kill(int argc, char **argv);
 void test_signals(int argc, char **argv);
 void test_oom(int argc, char **argv);
 void test_ops(int argc, char **argv);
+void test_trace(int argc, char **argv);
 void test_cost(int argc, char **argv);
 void test_fuzz(int argc, char **argv);
 void test_other(int argc, char **argv);

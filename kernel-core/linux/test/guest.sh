@@ -10,7 +10,7 @@ mount -t devtmpfs dev /dev
 mount -t debugfs debug /sys/kernel/debug
 . /guest.conf
 D=/sys/kernel/debug/gmem
-bad=0 logs=0
+bad=0 logs=0 calls=0 lines=0
 
 say() { echo "guest: $*"; }
 wrong() { say "FAILED: $*"; bad=1; }
@@ -38,8 +38,16 @@ compare() {
 	else
 		cat /replay.err
 		cmp /decisions /replayed
+		keep different
 		wrong "replay of $* with $(cat /sys/module/gmem/parameters/variant) $(cat /sys/module/gmem/parameters/evictor)"
 	fi
+}
+# The last log goes to the host, where gmemsim replays it.
+keep() { mkdir -p /keep && cp /oplog /keep/$1.oplog && cp /decisions /keep/$1.decisions; }
+send() {
+	[ -d /keep ] || return
+	stty raw -echo -F /dev/ttyS1
+	(cd /keep && tar -cz -f - .) >/dev/ttyS1
 }
 
 plan_data() {
@@ -108,21 +116,28 @@ plan_kill() {
 		unload
 	done
 }
-plan_equal() {
-	cpus 1
-	calls=0 lines=0
-	for seed in $SEEDS; do
-		for v in gmem+ gmem-olk66 gmem-23.09; do
-			for e in fifo lru clock lfu arc s3fifo random; do
-				for kind in $KINDS; do
-					load hbm=131072 unit=4096 variant=$v evictor=$e seed=$seed \
-						oplog=$((OPS * 100)) decisions=$((OPS * 30)) latency_ns=0 msg_latency_ns=0
-					compare gm_test ops $seed $OPS $kind
-					unload
-				done
+# One log of each kind, variant and evictor; serial=$1.
+equal_logs() {
+	for v in gmem+ gmem-olk66 gmem-23.09; do
+		for e in $EVICTORS; do
+			for kind in $KINDS; do
+				load hbm=131072 unit=4096 variant=$v evictor=$e seed=$seed serial=$1 \
+					oplog=$((OPS * 20 + 20000)) decisions=$((OPS * 6 + 6000)) latency_ns=0 msg_latency_ns=0
+				compare gm_test ops $seed $OPS $kind
+				[ $kind$e != failinglru ] || keep $v-$1
+				unload
 			done
 		done
-		load hbm=65536 unit=4096 devices=2 seed=$seed oplog=$((OPS * 100)) decisions=$((OPS * 30))
+	done
+}
+plan_equal() {
+	cpus 1
+	for seed in $SEEDS; do
+		for serial in $SERIALS; do
+			# 1: in order, anything else: an order of its own for each seed
+			[ $serial -lt 2 ] && equal_logs $serial || equal_logs $((serial * seed))
+		done
+		load hbm=65536 unit=4096 devices=2 seed=$seed oplog=$((OPS * 20 + 20000)) decisions=$((OPS * 6 + 6000))
 		compare gm_test ops $seed $OPS random
 		unload
 		say "equal: seed $seed, $logs logs, $calls calls, $lines decisions so far"
@@ -139,6 +154,28 @@ plan_equal() {
 	printf 'fifo\0' | dd of=/oplog bs=1 seek=56 conv=notrunc 2>/dev/null
 	gm_replay /oplog >/replayed 2>/dev/null && cmp -s /decisions /replayed && wrong "any replay will do"
 	say "equal: $logs logs, $calls calls of the core, $lines decisions: no difference"
+}
+# A trace's program decides here what the simulator decided when it ran it.
+plan_trace() {
+	cpus 1
+	traces=0 made=0
+	for f in /programs/*.prog; do
+		# gmem-program 1 unit BYTES frames N devices N
+		set -- $(head -1 $f)
+		for expected in $f.*; do
+			serial=${expected##*.} v=${expected#$f.} v=${v%.*}
+			load unit=$4 hbm=$(($4 * $6)) devices=$8 variant=$v serial=$serial seed=1 \
+				decisions=200000 oplog=1000000
+			compare gm_test trace $f
+			if cmp $expected /decisions; then
+				traces=$((traces + 1)) made=$((made + $(wc -l <$expected)))
+			else
+				wrong "${f##*/} with $v decides otherwise than in the simulator"
+			fi
+			unload
+		done
+	done
+	say "trace: $traces runs of traces, $made decisions: as in the simulator"
 }
 plan_fuzz() {
 	cpus 2
@@ -167,13 +204,14 @@ plan_leak() {
 }
 
 say "$(uname -r), up $(cut -d' ' -f1 /proc/uptime) s"
-[ "$PLAN" = all ] && PLAN="maps cost data example fail kill equal fuzz leak"
+[ "$PLAN" = all ] && PLAN="maps cost data example fail kill equal trace fuzz leak"
 for p in $PLAN; do
 	s=$(cut -d. -f1 /proc/uptime)
 	plan_$p
 	say "$p: $(($(cut -d. -f1 /proc/uptime) - s)) s"
 done
 dmesg | grep -E 'BUG|WARNING|Oops|Call Trace|gmem: leak|possible circular|unreferenced|hung' && wrong "the kernel complains" && dmesg | tail -80
+send
 say "verdict $bad, up $(cut -d' ' -f1 /proc/uptime) s"
 gm_test leave $bad
 poweroff -f

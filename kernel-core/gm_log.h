@@ -11,7 +11,8 @@
 
 #include "gm_core.h"
 
-#define GM_LOG_MAGIC 0x31676f6c6d656d67ULL /* "gmemlog1" */
+#define GM_LOG_MAGIC   0x31676f6c6d656d67ULL /* "gmemlog1" */
+#define GM_LOG_DEVICES 8
 
 struct gm_log_head {
 	u64 magic, unit, seed, frames; /* frames: of each device */
@@ -32,6 +33,13 @@ enum gm_log_what {
 	GM_LOG_DONE,	  /* va: ticket of the operation; arg: its type; ret: answer */
 	GM_NR_LOG
 };
+
+/* [as enum gm_log_what] */
+#define GM_LOG_NAMES                                                                       \
+	{                                                                                  \
+		"create", "attach", "destroy", "mmap", "munmap", "cpu_fault", "dev_touch", \
+			"dev_fault", "advise", "done"                                      \
+	}
 
 struct gm_log_entry {
 	u8 what; /* enum gm_log_what */
