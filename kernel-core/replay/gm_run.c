@@ -12,8 +12,7 @@
 #include "gm_serial.h"
 #include "gm_variant.h"
 
-#define MOST_UNITS (1ULL << 24) /* 1 GiB of tables */
-#define NOT_YET	   1
+#define NOT_YET 1
 
 struct world {
 	struct gm_run *r;
@@ -38,6 +37,18 @@ static void __printf(2, 3) fail(struct world *w, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(w->r->why, sizeof(w->r->why), fmt, args);
 	va_end(args);
+}
+
+static bool room_for(struct world *w, u64 units)
+{
+	u64 most = w->r->most_units ? w->r->most_units : GM_RUN_UNITS;
+
+	if (units > most - w->units) {
+		fail(w, "more than %llu units", most);
+		return false;
+	}
+	w->units += units;
+	return true;
 }
 
 /* ---- the host --------------------------------------------------------- */
@@ -172,11 +183,8 @@ static int advise(struct world *w, const struct gm_program_line *l)
 
 static int map(struct world *w, const struct gm_program_line *l)
 {
-	if (l->units > MOST_UNITS - w->units) {
-		fail(w, "more than %llu units", MOST_UNITS);
+	if (!room_for(w, l->units))
 		return 0;
-	}
-	w->units += l->units;
 	return waited(w, gm_mmap(w->as, l->va, l->units * gm_core_unit(w->core)));
 }
 
@@ -227,10 +235,9 @@ static void begin(struct world *w)
 	struct gm_core *core;
 	u32 i;
 
-	if (r->head.frames > MOST_UNITS / GM_LOG_DEVICES) {
-		fail(w, "%llu frames are too many", r->head.frames);
-		return;
-	}
+	for (i = 0; i < r->head.devices; i++)
+		if (!room_for(w, r->head.frames))
+			return;
 	gm_params_init(&w->params);
 	core = gm_core_new(&setup, &host_ops, w);
 	if (IS_ERR(core)) {

@@ -20,6 +20,7 @@ struct gm_run {
 	u64 seed, serial;
 	void (*decision)(void *arg, u64 n, u64 va, s16 from, s16 to, const char *cause);
 	void *arg;
+	u64 most_units; /* mapped at any time and of devices, together; 0: GM_RUN_UNITS */
 
 	/* the answer */
 	struct gm_program_head head;
@@ -28,6 +29,8 @@ struct gm_run {
 	u64 line;    /* of the file: where it is wrong */
 	char why[160];
 };
+
+#define GM_RUN_UNITS (1ULL << 24) /* 1 GiB of tables */
 
 /* 0, or -EINVAL: @r->line and @r->why tell. */
 int gm_run_file(struct gm_run *r, FILE *f);
