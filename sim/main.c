@@ -116,8 +116,8 @@ static const char module_more[] =
 	"    --prefetch         advise before each kernel what it will touch\n"
 	"    --free-eager       advise that freed tensors are dropped\n"
 	"\n"
-	"  gmemsim module program traces/sample/resnet50.gmt -o resnet50.prog\n"
-	"  gmemsim module run resnet50.prog --variant gmem-olk66 --decisions here\n"
+	"  gmemsim module program job.gmt -o job.prog\n"
+	"  gmemsim module run job.prog --variant gmem-olk66 --decisions here\n"
 	"\n"
 	"Exit status: 0 the same, 1 the kernel decided otherwise, 2 your input.\n"
 	"kernel-core/linux/README.md tells how logs are recorded.\n";
