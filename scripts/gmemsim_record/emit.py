@@ -5,6 +5,8 @@ import torch
 
 from .recorder import ALLOC, FREE, GAP, KERNEL, MARK
 
+HOST = ("cpu", "meta")                              # types of device whose memory is not a device's
+
 
 class Emitter:
     """@open_out(meta) gives the file, at the first whole iteration."""
@@ -38,7 +40,7 @@ class Emitter:
 
     def begin(self, events):
         touched = {e[1].device for e in events if e[0] == ALLOC}
-        devices = sorted((d for d in touched if d.type not in ("cpu", "meta")), key=str)
+        devices = sorted((d for d in touched if d.type not in HOST), key=str)
         self.host_is_device = not devices
         self.devices = devices or [torch.device("cpu")]
         self.index = {d: i for i, d in enumerate(self.devices)}
@@ -48,7 +50,7 @@ class Emitter:
     def knows(self, device):
         if device in self.index:
             return True
-        if device.type not in ("cpu", "meta"):
+        if device.type not in HOST:
             self.absent.add(str(device))            # came too late for the head of the trace
         return False
 

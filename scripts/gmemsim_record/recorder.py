@@ -21,7 +21,7 @@ from .spans import coarsened, merged, span_of
 from .storages import Storages
 
 ALLOC, FREE, KERNEL, GAP, MARK = range(5)
-BUFFER = 8_000_000          # touches and events that one iteration may hold: about 1 GB
+BUFFER = 2_000_000          # touches and events that one iteration may hold: at most 2 GB
 
 
 class Recorder(TorchDispatchMode):

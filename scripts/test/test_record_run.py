@@ -69,6 +69,19 @@ with torch.no_grad():
         x = model(x)[-1:].tanh()
 """
 
+# The meta device knows shapes only, but it is another device than the host's.
+DEVICE = """
+import sys, torch, torch.nn as nn
+sys.modules["gmemsim_record.emit"].HOST = ("cpu",)
+model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 8)).to("meta")
+opt = torch.optim.Adam(model.parameters())
+for i in range(3):
+    x = torch.randn(16, 64).abs().to("meta")
+    opt.zero_grad()
+    model(x).square().mean().backward()
+    opt.step()
+"""
+
 CUDA_TIMER = """
 import sys, types, torch
 sys.path.insert(0, sys.argv[1])
@@ -166,6 +179,17 @@ class Script(unittest.TestCase):
         self.assertEqual((r.status, r.out.split()), (0, ["True"] * 2 + ["False"] * 3))
         self.assertEqual(r.iterations(), 2)
 
+    def test_iterations_are_those_of_the_optimizer_that_stepped_first(self):
+        r = Run(TRAIN + "other = torch.optim.Adam(model.parameters())\n"
+                "for i in range(8):\n    iteration()\n"
+                "    if i % 2: other.step()", "--iterations", "0")
+        self.assertEqual((r.status, r.iterations()), (0, 7))
+        rows = r.rows()
+        marks = [i for i, row in enumerate(rows) if row["ev"] == "mark"]
+        adam = [len(kernels(rows[a:b], "aten.addcdiv_"))
+                for a, b in zip(marks, marks[1:] + [len(rows)])]
+        self.assertEqual(adam, [0, 4, 0, 4, 0, 4, 0])   # a step of it opens the next iteration
+
     def test_failure_keeps_whole_iterations_and_shows_the_scripts_frames_only(self):
         r = Run(TRAIN + "for i in range(9):\n    iteration()\n    if i == 2: model(torch.ones(3))",
                 "--iterations", "5")
@@ -200,6 +224,15 @@ class Limits(unittest.TestCase):
                 "t = time.time()\nwhile time.time() < t + 60: torch.ones(9).sum()\n",
                 "--iterations", "5", "--max-seconds", "2")
         self.assertEqual((r.status, r.iterations()), (0, 2))
+
+
+    def test_iteration_without_end_is_not_buffered(self):
+        r = Run(TRAIN + "sys.modules['gmemsim_record.recorder'].BUFFER = 200\n"
+                "for i in range(3): iteration()\n"
+                "for i in range(60): model(torch.ones(1, 64))\n"
+                "print('not reached')", "--iterations", "0")
+        self.assertEqual((r.status, r.out, r.iterations()), (0, "", 2))
+        self.assertIn("one iteration passes 200 touches", r.err)
 
 
 class Refusals(unittest.TestCase):
@@ -309,6 +342,19 @@ class Trace(unittest.TestCase):
         r = Run(TRAIN + "for i in range(4): iteration()", "--time-only", "--iterations", "2")
         self.assertEqual((r.status, r.files), (0, []))
         self.assertEqual(len(re.search(r"seconds of the iterations: (.*)", r.err)[1].split()), 2)
+
+    def test_beside_a_device_the_host_is_left_out(self):
+        r = Run(DEVICE, "--iterations", "2")
+        rows = r.rows()
+        self.assertEqual(rows[0]["devices"], ["meta"])
+        self.assertEqual({row["ev"] for row in rows}, {"meta", "alloc", "free", "kernel", "mark", "end"})
+        names = {row["name"] for row in rows if row["ev"] == "kernel"}
+        self.assertFalse(names & {"host.time", "aten.randn", "aten.abs"})
+        copies = kernels(rows, "aten._to_copy")     # of the batch
+        self.assertEqual([[t[1:] for t in k["touch"]] for k in copies], [[[0, 4096, "w"]]] * 2)
+        self.assertEqual({k["phase"] for k in copies}, {"data"})
+        kinds = [row["kind"] for row in rows if row["ev"] == "alloc"]
+        self.assertEqual([kinds.count(k) for k in ("weight", "optimizer", "input")], [4, 8, 3])
 
     def test_cuda_events_are_read_once_and_used_again(self):
         with tempfile.TemporaryDirectory() as d:

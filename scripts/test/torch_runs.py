@@ -4,6 +4,7 @@ children of one process that has imported it."""
 import atexit
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -74,5 +75,5 @@ def run(argv, cwd=None, env=None, limit=None):
         _parent.stdin.write(json.dumps(request) + "\n")
         _parent.stdin.flush()
         status = int(_parent.stdout.readline())
-        texts = [open(f, encoding="utf-8").read() for f in (out, err)]
+        texts = [pathlib.Path(f).read_text(encoding="utf-8") for f in (out, err)]
     return types.SimpleNamespace(returncode=status, stdout=texts[0], stderr=texts[1])
