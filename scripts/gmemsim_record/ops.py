@@ -97,8 +97,8 @@ class Plan:
             return args
         return list(args) + [kwargs.get(n) for n in self.args[len(args):]]
 
-    def accesses(self, a, ins, made):
-        """(tensor, storage, access, spans or None for the whole view) of one call."""
+    def accesses(self, a, ins, made, limit):
+        """(tensor, storage, access, (spans, bytes) or None for the whole view) of one call."""
         written = {}
         for i, access in self.writes.items():
             for t in tensors_in(a[i]) if i < len(a) else ():
@@ -106,7 +106,7 @@ class Plan:
         if self.op in HIDDEN_WRITES and a[5]:
             for t in tensors_in(a[3:5]):
                 written[id(t)] = "rw"
-        partial = partial_reads(self.op, a)
+        partial = partial_reads(self.op, a, limit)
         unread = set(self.unread)
         if self.op == "convolution_backward":       # each gradient needs the other factor
             unread = {i for i, needed in ((2, a[10][0]), (1, a[10][1])) if not needed}
@@ -118,17 +118,17 @@ class Plan:
             yield t, s, "w", None
 
 
-def partial_reads(op, a):
-    """id of a tensor -> spans, for what is used in parts that the arguments name."""
+def partial_reads(op, a, limit):
+    """id of a tensor -> (spans, bytes), for what is used in parts that the arguments name."""
     if op in ROW_READS:
         table, index = (a[i] for i in ROW_READS[op])
-        return {id(table): row_spans(table, index)}
+        return {id(table): row_spans(table, index, limit)}
     if op == "nll_loss_forward":
-        return {id(a[0]): element_spans(a[0], a[1])}
+        return {id(a[0]): element_spans(a[0], a[1], limit)}
     tensors = [t for t in a if isinstance(t, torch.Tensor)]
     sparse = [t for t in tensors if t.layout is torch.sparse_coo and t.sparse_dim() == 1]
     if not sparse:
         return {}
     # A sparse gradient meets its table (add_, sparse_mask): only its rows are used.
-    return {id(t): row_spans(t, s._indices()[0]) for s in sparse for t in tensors
+    return {id(t): row_spans(t, s._indices()[0], limit) for s in sparse for t in tensors
             if t.layout is torch.strided and t.shape == s.shape}

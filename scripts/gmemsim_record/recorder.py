@@ -9,6 +9,7 @@ own, so that the durations of an iteration add up to what the clock showed, less
 recorder's share.
 """
 from array import array
+from itertools import chain
 
 import torch
 from torch.utils import _python_dispatch
@@ -220,7 +221,7 @@ class Recorder(TorchDispatchMode):
     def kernel(self, plan, a, ins, made, outs, timer, phase):
         spans, moved, once = {}, 0, set()
         try:
-            accesses = list(plan.accesses(a, ins, made))
+            accesses = list(plan.accesses(a, ins, made, self.gather_spans))
             flops = count_flops(plan.op, plan.cls, a, outs)
         except (IndexError, TypeError, AttributeError, ValueError, RuntimeError) as e:
             # an operator whose arguments have changed since: whole operands, no FLOPs
@@ -234,17 +235,17 @@ class Recorder(TorchDispatchMode):
             same = (id(s), whole, t.shape, t.stride(), access)
             if same not in once:
                 once.add(same)
-                n = sum(x[1] for x in part) if part else min(whole[1], t.numel() * t.element_size())
+                n = part[1] if part else min(whole[1], t.numel() * t.element_size())
                 moved += n * len(access)
-            spans.setdefault((id(s), access), (s, access, []))[2].extend(part or [whole])
+            spans.setdefault((id(s), access), (s, access, []))[2].append(part[0] if part else [whole])
         touches = []
         for (sid, access), (s, _, xs) in spans.items():
-            xs = coarsened(merged(xs), self.gather_spans)
+            xs = xs[0] if len(xs) == 1 else coarsened(merged(chain(*xs)), self.gather_spans)
             if access == "r" and (sid, "rw") in spans:  # read again what is updated in place
-                over = merged(spans[sid, "rw"][2])
+                over = merged(chain(*spans[sid, "rw"][2]))
                 xs = [x for x in xs if not any(o[0] <= x[0] and sum(x) <= sum(o) for o in over)]
             # flat, because a list of lists is work for Python's garbage collector
-            touches.append((s, access, array("Q", (x for span in xs for x in span))))
+            touches.append((s, access, array("Q", chain.from_iterable(xs))))
             self.buffered += len(xs)
         optimizer = plan.cls == "elementwise" and "optimizer" in self.loop.nested
         cls = "optimizer" if optimizer else plan.cls

@@ -36,27 +36,33 @@ def coarsened(spans, limit):
     return out
 
 
-def row_spans(table, index):
-    """Spans of the rows of @table that @index names, in order."""
+def row_spans(table, index, limit):
+    """Spans of the rows of @table that @index names, in order, at most @limit; and the bytes
+    of those rows alone. A look-up may name thousands: tensors do the work."""
     size = table.element_size()
     pitch, base = table.stride(0) * size, table.storage_offset() * size
     width = span_of(table[0])[1]
     rows = torch.unique(index)
-    if width != pitch or not rows.numel():
-        return [(base + r * pitch, width) for r in rows.tolist()]
-    first = torch.ones_like(rows, dtype=torch.bool)     # of a run of neighbours
-    first[1:] = rows[1:] != rows[:-1] + 1
-    begin = first.nonzero().flatten()
-    count = torch.diff(begin, append=begin.new_tensor([rows.numel()]))
-    return [(base + r * pitch, n * pitch) for r, n in zip(rows[begin].tolist(), count.tolist())]
+    if not rows.numel():
+        return [], 0
+    far = rows[1:] - rows[:-1] > (1 if width == pitch else 0)   # from the row before
+    cuts = far.nonzero().flatten() + 1
+    if cuts.numel() >= limit:                       # the smallest gaps are closed
+        gaps = rows[cuts] - rows[cuts - 1]
+        cuts = cuts[torch.topk(gaps, limit - 1).indices].sort().values
+    first = rows[torch.cat([cuts.new_zeros(1), cuts])].tolist()
+    last = rows[torch.cat([cuts - 1, cuts.new_tensor([rows.numel() - 1])])].tolist()
+    return [(base + a * pitch, (b - a) * pitch + width) for a, b in zip(first, last)], \
+        rows.numel() * width
 
 
-def element_spans(x, target):
-    """Spans of x[i, target[i]], which is what a negative log likelihood reads."""
+def element_spans(x, target, limit):
+    """Spans of x[i, target[i]], which is what a negative log likelihood reads, and their
+    bytes."""
     size = x.element_size()
     if x.dim() == 1:
         x, target = x.unsqueeze(0), target.reshape(1)
     rows = torch.arange(x.shape[0], device=x.device)
     ok = (target >= 0) & (target < x.shape[1])
-    at = (x.storage_offset() + rows * x.stride(0) + target * x.stride(1))[ok]
-    return merged([o * size, size] for o in at.tolist())
+    at = (x.storage_offset() + rows * x.stride(0) + target * x.stride(1))[ok].tolist()
+    return coarsened(merged([o * size, size] for o in at), limit), len(at) * size

@@ -82,6 +82,25 @@ for i in range(3):
     opt.step()
 """
 
+# Rows as spans, by tensors, against the same by hand.
+SPANS = """
+import random, sys, torch
+sys.path.insert(0, sys.argv[1])
+from gmemsim_record.spans import coarsened, merged, row_spans
+random.seed(1)
+for case in range(300):
+    rows, limit = random.randint(1, 60), random.choice([1, 2, 3, 5, 4096])
+    table = torch.zeros(rows, 8)[:, :random.choice([3, 8, 8])]
+    index = torch.tensor([random.randrange(rows) for _ in range(random.randint(0, 20))]).long()
+    got, size = row_spans(table, index, limit)
+    named, width = sorted(set(index.tolist())), 4 * table.shape[1]
+    want = coarsened(merged([32 * r, width] for r in named), limit) if named else []
+    assert size == len(named) * width
+    assert (len(got), sum(n for _, n in got)) == (len(want), sum(n for _, n in want))
+    assert limit < 4096 or [list(x) for x in got] == [list(x) for x in want]
+    assert all(any(o <= 32 * r and 32 * r + width <= o + n for o, n in got) for r in named)
+"""
+
 CUDA_TIMER = """
 import sys, types, torch
 sys.path.insert(0, sys.argv[1])
@@ -356,13 +375,19 @@ class Trace(unittest.TestCase):
         kinds = [row["kind"] for row in rows if row["ev"] == "alloc"]
         self.assertEqual([kinds.count(k) for k in ("weight", "optimizer", "input")], [4, 8, 3])
 
-    def test_cuda_events_are_read_once_and_used_again(self):
+    def helper(self, script):
         with tempfile.TemporaryDirectory() as d:
-            path = os.path.join(d, "timer.py")
+            path = os.path.join(d, "helper.py")
             with open(path, "w") as f:
-                f.write(CUDA_TIMER)
+                f.write(script)
             p = torch_runs.run([path, os.path.join(ROOT, "scripts")])
         self.assertEqual(p.returncode, 0, p.stderr)
+
+    def test_rows_as_spans(self):
+        self.helper(SPANS)
+
+    def test_cuda_events_are_read_once_and_used_again(self):
+        self.helper(CUDA_TIMER)
 
 
 if __name__ == "__main__":
