@@ -203,9 +203,23 @@ int gml_call_advise(struct gml_space *s, s32 hnid, u64 va, u64 bytes, u32 advice
 	return kept(w, err);
 }
 
+/*
+ * A message that was given up arrives after all; @op is another request by then,
+ * or none.  The core counts it (msg_stale) and nothing else happens.
+ */
+static void arrives_late(struct gm_op *op, u64 ticket)
+{
+	WARN_ON_ONCE(gm_op_answer(gml.core, op, ticket, 0));
+}
+
 void gml_call_done(struct gm_op *op, int err)
 {
+	u64 ticket = op->ticket;
+	bool given_up = op->type == GM_OP_MSG && err == -ETIMEDOUT;
+
 	note(&(struct gm_log_entry){
-		.what = GM_LOG_DONE, .va = op->ticket, .arg = op->type, .ret = err });
-	gm_op_done(op, err);
+		.what = GM_LOG_DONE, .va = ticket, .arg = op->type, .ret = err });
+	WARN_ON_ONCE(!gm_op_answer(gml.core, op, ticket, err));
+	if (given_up)
+		arrives_late(op, ticket);
 }
