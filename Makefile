@@ -107,9 +107,9 @@ test: ## build with sanitizers and run all tests
 	@scripts/deps.sh build plot test
 	@scripts/test-all.sh tests
 
-check: ## test + lint + golden + determinism
+check: ## test + lint + golden + determinism + kmod-test
 	@scripts/deps.sh build plot test
-	@scripts/test-all.sh tests $(LINTS) golden determinism
+	@scripts/test-all.sh tests $(LINTS) golden determinism kmod-test
 
 LINTS := lint-layers lint-core lint-names lint-format lint-gcc lint-clang lint-scripts
 lint: $(LINTS) ## layers, purity of the core, no special cases, format, warnings of gcc and clang, scripts

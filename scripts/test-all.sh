@@ -41,13 +41,15 @@ one() {
 	fi
 }
 
+# One case, or those that it tells itself.
 gate() {
 	local rc=0
 	make -k $1 >"$2.out" 2>&1 </dev/null || rc=$?
-	if [ $rc = 0 ]; then
-		echo "ok make $1" >"$2.tap"
-	else
-		echo "not ok make $1" >"$2.tap"
+	grep -E '^(ok|not ok) ' "$2.out" | sed -E "s#^(ok|not ok) #\\1 make $1: #" >"$2.tap"
+	if [ $rc = 0 ] && [ ! -s "$2.tap" ]; then
+		echo "ok make $1$(sed -n 's/^skipped: / # SKIP /p' "$2.out" | head -n 1)" >"$2.tap"
+	elif [ $rc != 0 ]; then
+		echo "not ok make $1" >>"$2.tap"
 		echo "--- make $1 (exit $rc; $2.out)"
 		{ grep -A3 -E '(error|warning): ' "$2.out" || cat "$2.out"; } | tail -n 30
 	fi

@@ -10,7 +10,7 @@ mount -t devtmpfs dev /dev
 mount -t debugfs debug /sys/kernel/debug
 . /guest.conf
 D=/sys/kernel/debug/gmem
-bad=0 logs=0 calls=0 lines=0
+bad=0 sum=0 logs=0 calls=0 lines=0
 
 say() { echo "guest: $*"; }
 wrong() { say "FAILED: $*"; bad=1; }
@@ -206,11 +206,15 @@ plan_leak() {
 say "$(uname -r), up $(cut -d' ' -f1 /proc/uptime) s"
 [ "$PLAN" = all ] && PLAN="maps cost data example fail kill equal trace fuzz leak"
 for p in $PLAN; do
-	s=$(cut -d. -f1 /proc/uptime)
+	s=$(cut -d. -f1 /proc/uptime) sum=$((sum | bad)) bad=0
 	plan_$p
-	say "$p: $(($(cut -d. -f1 /proc/uptime) - s)) s"
+	[ $bad = 0 ] && word=ok || word="not ok"
+	say "$word $p, $(($(cut -d. -f1 /proc/uptime) - s)) s"
 done
+sum=$((sum | bad)) bad=0
 dmesg | grep -E 'BUG|WARNING|Oops|Call Trace|gmem: leak|possible circular|unreferenced|hung' && wrong "the kernel complains" && dmesg | tail -80
+[ $bad = 0 ] && say "ok no complaints of the kernel" || say "not ok the kernel complains"
+bad=$((bad | sum))
 send
 say "verdict $bad, up $(cut -d' ' -f1 /proc/uptime) s"
 gm_test leave $bad
