@@ -35,7 +35,6 @@ extern const char *const mm_phase_names[]; /* NULL-terminated */
 struct mm_wait {
 	void (*resolved)(struct mm_wait *w, u32 units, const gs_time end[MM_NR_PHASES]);
 	u16 device;
-	u32 tensor; /* of the touch being asked: copy into the record */
 };
 
 enum mm_kind { MM_HIT, MM_REMOTE, MM_MISS };

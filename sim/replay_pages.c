@@ -400,7 +400,6 @@ void pages_start(struct stream *s)
 
 	s->run = (struct kernel_run){ .ev.fn = wake, .wait.resolved = resolved };
 	s->run.wait.device = s->device;
-	s->run.wait.tensor = ~0U;
 	s->run.start = gs_now(r->sim);
 	it->row = book_row(r, "page", GS_OTHER_CLASS, GS_OTHER_PHASE);
 	it->duration = work_of(s, it);
