@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 seconds=$1
 shift
 bad=0
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm # importers write a file for each input
 
 for program in "$@"; do
 	name=${program##*/fuzz_}
