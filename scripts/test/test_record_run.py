@@ -339,6 +339,17 @@ class Trace(unittest.TestCase):
             touched = [t[1:] for k in kernels(rows, name) for t in k["touch"] if t[0] == table]
             self.assertEqual(touched, [[7 * 64, 2 * 64, access], [500 * 64, 64, access]], name)
 
+    def test_batches_from_elsewhere_are_input(self):
+        loader = "iter(torch.utils.data.DataLoader(torch.ones(96, 64), batch_size=16, num_workers=1))"
+        for batch in ("next(batches)", "torch.from_numpy(numpy.ones((16, 64), 'f'))"):
+            r = Run(TRAIN.replace("torch.randn(16, 64)", batch) + f"batches = {loader}\n"
+                    "import numpy\nfor i in range(4): iteration()")
+            self.assertEqual(r.status, 0, r.err)
+            rows = r.rows()
+            kind = {row["t"]: row["kind"] for row in rows if row["ev"] == "alloc"}
+            first = [k["touch"][1][0] for k in kernels(rows, "aten.addmm")[::2]]
+            self.assertEqual([kind[t] for t in first], ["input"] * 3, batch)
+
     def test_cache_of_keys_and_values(self):
         r = Run(CHAT, "--per", "forward", "--iterations", "0")
         rows = r.rows()
