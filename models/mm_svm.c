@@ -4,8 +4,12 @@
  *
  * With XNACK a fault stalls the wave and restores the range: migrate the
  * granularity-aligned window in 4 KiB pages, map it page by page.  Without, a
- * notifier stops the queues and a delayed worker restores them.  When device
- * memory is full, the window is mapped where it is (kfd_svm.c, kfd_migrate.c).
+ * notifier stops the queues and a delayed worker restores them.  Buffers of SVM
+ * may be evicted for others of the same process (amdgpu_amdkfd_fence.c), so
+ * when device memory is full TTM evicts, waiting, the window that was validated
+ * longest ago; a fault is served from host memory only if that fails
+ * (kfd_svm.c).  The worker that restores queues does not migrate: without XNACK
+ * what left stays mapped where it is.
  */
 #include "models/mm_range.h"
 #include "models/table.h"
@@ -27,9 +31,10 @@ static const struct gm_param rows[] = {
 		 "A fault moves 2^n pages of 4 KiB", "amdgpu.svm_default_granularity: 9"),
 	GM_P_BOOL(P, xnack, "xnack", "true", "Faults can be retried; else queues are stopped",
 		  "gfx9 with HSA_XNACK=1"),
-	GM_P_BOOL(P, map_remote, "map_remote", "true",
+	GM_P_BOOL(P, map_remote, "map_remote", "false",
 		  "Full device memory: map host pages, do not evict",
-		  "svm_range_restore_pages: falls back to system memory"),
+		  "amdkfd_fence_check_mm: SVM overcommits, TTM evicts its buffers; "
+		  "svm_range_restore_pages falls back when that fails"),
 	GM_P_U32(P, remote_rate, "remote_rate", GM_PERCENT, "70 %", 1, 100,
 		 "Of the link's rate, when a kernel reads host memory", "guess: 60 to 80 %"),
 	GM_P_U64(P, restore_delay, "restore_delay", GM_PS, "1 ms", 0, GS_S,
@@ -78,7 +83,7 @@ static int init(struct mm *m)
 
 const struct mm_ops mm_svm = {
 	.name = "svm",
-	.help = "AMD KFD SVM: windows of 2 MiB, XNACK on or off, remote when full",
+	.help = "AMD KFD SVM: windows of 2 MiB, XNACK on or off, TTM evicts when full",
 	.prefix = "manager.svm",
 	.params = rows,
 	.params_size = sizeof(struct mm_svm_params),

@@ -127,13 +127,15 @@ static void a_cyclic_sweep_over_one_chunk_too_many_reuses_nothing(void **state)
 	rig_close(&r);
 }
 
-static void full_svm_maps_host_memory(void **state)
+static void full_svm_maps_host_memory_where_it_cannot_evict(void **state)
 {
+	static const char *const sets[] = { XE_LINK, "device.hbm.capacity=8 MiB",
+					    "manager.svm.map_remote=true", NULL };
 	struct rig r;
 	struct waiter w;
 	struct mm_touch t;
 
-	rig_open(&r, &mm_svm, four);
+	rig_open(&r, &mm_svm, sets);
 	mm_add(r.mm, VA, 10 * MIB);
 	rig_touch(&r, 0, VA, 10 * MIB, 1);
 	assert_int_equal(r.mm->stats.evictions, 0);
@@ -146,16 +148,16 @@ static void full_svm_maps_host_memory(void **state)
 	rig_close(&r);
 }
 
-static void full_svm_evicts_where_it_must_not_map(void **state)
+/* amdkfd_fence_check_mm(): buffers of SVM support overcommitment. */
+static void full_svm_evicts(void **state)
 {
-	static const char *const sets[] = { XE_LINK, "device.hbm.capacity=8 MiB",
-					    "manager.svm.map_remote=false", NULL };
 	struct rig r;
 
-	rig_open(&r, &mm_svm, sets);
+	rig_open(&r, &mm_svm, four);
 	mm_add(r.mm, VA, 10 * MIB);
 	rig_touch(&r, 0, VA, 10 * MIB, 1);
 	assert_int_equal(r.mm->stats.evictions, 1);
+	assert_int_equal(range_of(&r)->stats.remote_maps, 0);
 	rig_close(&r);
 }
 
@@ -292,8 +294,8 @@ int main(void)
 		cmocka_unit_test(a_smaller_chunk_brings_less),
 		cmocka_unit_test(hmm_evicts_what_was_faulted_longest_ago),
 		cmocka_unit_test(a_cyclic_sweep_over_one_chunk_too_many_reuses_nothing),
-		cmocka_unit_test(full_svm_maps_host_memory),
-		cmocka_unit_test(full_svm_evicts_where_it_must_not_map),
+		cmocka_unit_test(full_svm_maps_host_memory_where_it_cannot_evict),
+		cmocka_unit_test(full_svm_evicts),
 		cmocka_unit_test(a_cpu_touch_brings_a_chunk_back_after_its_timeslice),
 		cmocka_unit_test(a_fault_on_what_was_just_mapped_waits_for_the_filter),
 		cmocka_unit_test(without_xnack_queues_wait_for_the_worker),

@@ -113,8 +113,7 @@ warns 'advice that the manager does not know is said' 'workload.trace=.*gmem doe
 warns 'advice that it knows is none' '' --set workload.trace="$tmp/advised.jsonl" --set manager.type=uvm \
 	--set device.hbm.capacity_percent='0 %' --set device.hbm.capacity='2 MiB'
 warns 'a discard that nobody hears is said' 'workload.on_free=discard: svm does not know free_eager' \
-	--set workload.on_free=discard --set manager.type=svm --set manager.svm.default_granularity=4 \
-	--set manager.svm.map_remote=false
+	--set workload.on_free=discard --set manager.type=svm --set manager.svm.default_granularity=4
 
 # ---- sweeps ----------------------------------------------------------------------------
 sweeps() { # NAME PATTERN PERCENTS SET: as warns(), of a sweep over two managers
