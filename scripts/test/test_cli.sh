@@ -141,8 +141,8 @@ for at in $((size / 3)) $((size / 2)) $((size * 4 / 5)); do
 	run "a bit flipped at $at of $size" 2 'flip.gmt: .*offset [0-9]+: ' --trace "$tmp/flip.gmt"
 done
 cp "$tmp/tiny.gmt" "$tmp/future.gmt"
-printf '\x02' | dd of="$tmp/future.gmt" bs=1 seek=8 conv=notrunc 2>/dev/null # major version
-run 'a trace from a future version' 2 'future.gmt: .*newer gmemsim: format 2' --trace "$tmp/future.gmt"
+printf '\xff' | dd of="$tmp/future.gmt" bs=1 seek=8 conv=notrunc 2>/dev/null # major version
+run 'a trace from a future version' 2 'future.gmt: .*newer gmemsim: format 255' --trace "$tmp/future.gmt"
 printf 'not a trace at all\n' >"$tmp/text.gmt"
 run 'a file that is no trace' 2 'text.gmt' --trace "$tmp/text.gmt"
 
