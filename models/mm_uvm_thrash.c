@@ -41,6 +41,7 @@ struct uvm_thrash {
 	gs_time next_unpin;
 	struct gm_bitmap pages, pinned;
 	u32 resets;
+	bool watched; /* two processors were close once; else pages are not */
 	bool ever_pinned;
 	struct page_state page[UVM_PAGES];
 };
@@ -118,6 +119,13 @@ void uvm_thrash_reset(struct mm_uvm *u, struct uvm_block *b, const struct gm_bit
 		reset_page(th, i);
 }
 
+static void forget_all(struct uvm_thrash *th, u32 resets)
+{
+	*th = (struct uvm_thrash){ .resets = resets, .next_unpin = GS_NEVER };
+	for (u32 i = 0; i < UVM_PAGES; i++)
+		th->page[i].spared = UVM_NOBODY;
+}
+
 /* After a quiet epoch the block begins anew, but not for ever again. */
 static bool epoch_over(struct mm_uvm *u, struct uvm_block *b, gs_time now)
 {
@@ -126,9 +134,7 @@ static bool epoch_over(struct mm_uvm *u, struct uvm_block *b, gs_time now)
 	if (!th->last || now - th->last <= u->p->lapse * u->p->epoch || th->ever_pinned ||
 	    th->resets >= u->p->max_resets)
 		return false;
-	*th = (struct uvm_thrash){ .resets = th->resets + 1, .next_unpin = GS_NEVER };
-	for (u32 i = 0; i < UVM_PAGES; i++)
-		th->page[i].spared = UVM_NOBODY;
+	forget_all(th, th->resets + 1);
 	b->mover = 0;
 	return true;
 }
@@ -144,10 +150,11 @@ static struct uvm_thrash *watch(struct mm_uvm *u, struct uvm_block *b)
 {
 	struct uvm_extra *x = uvm_extra_get(u, b);
 
-	x->thrash = gs_calloc(1, sizeof(*x->thrash));
-	x->thrash->next_unpin = GS_NEVER;
-	for (u32 i = 0; i < UVM_PAGES; i++)
-		x->thrash->page[i].spared = UVM_NOBODY;
+	if (!x->thrash) {
+		x->thrash = gs_calloc(1, sizeof(*x->thrash));
+		forget_all(x->thrash, 0);
+	}
+	x->thrash->watched = true;
 	return x->thrash;
 }
 
@@ -194,6 +201,8 @@ void uvm_thrash_moved(struct mm_uvm *u, struct uvm_block *b, u16 who, const stru
 		bits_clear(&m, &th->pinned);
 	if (!bits_any(&m))
 		return;
+	if (th && !th->watched)
+		th = NULL;
 	if (!th && b->mover && b->mover != who + 1 && t - b->moved <= u->lapse)
 		th = watch(u, b);
 	for (u32 i = th ? next_page(&m, 0) : UVM_PAGES; i < UVM_PAGES; i = next_page(&m, i + 1))

@@ -525,6 +525,63 @@ static void on_a_coherent_link_it_is_pinned_at_once(void **state)
 	rig_close(&r);
 }
 
+/* The device's turn, then the CPU's, and so on. */
+static void turn(struct rig *r, int *nth)
+{
+	if ((*nth)++ % 2)
+		cpu(r, VA, 4 * KIB, GS_WRITE);
+	else
+		one_touch(r, 0, VA, 4 * KIB, GS_WRITE);
+}
+
+/* Turns until a page thrashes: the block's event, the page's, three in a row. */
+static int turns_to_thrash(struct rig *r, int *nth)
+{
+	u64 before = own(r)->thrashing_pages;
+	int begin = *nth;
+
+	while (own(r)->thrashing_pages == before)
+		turn(r, nth);
+	return *nth - begin;
+}
+
+static void after_a_quiet_epoch_a_block_begins_anew(void **state)
+{
+	struct rig r;
+	int nth = 0;
+
+	rig_open(&r, &mm_uvm, NULL);
+	mm_add(r.mm, VA, 4 * KIB);
+	cpu(&r, VA, 4 * KIB, GS_WRITE);
+	for (int round = 0; round < 7; round++) {
+		/* after four resets the block stays watched: its own event is over */
+		assert_int_equal(turns_to_thrash(&r, &nth), round < 5 ? 5 : 4);
+		gs_advance(r.sim, gs_now(r.sim) + 1001 * GS_MS);
+		turn(&r, &nth);
+		assert_false(bits_any(uvm_thrashing(block(&r))));
+		gs_advance(r.sim, gs_now(r.sim) + 1001 * GS_MS);
+	}
+	assert_int_equal(own(&r)->throttles, 0);
+	rig_close(&r);
+}
+
+static void no_epoch_ends_without_resets(void **state)
+{
+	static const char *const sets[] = { "manager.uvm.perf_thrashing_max_resets=0", NULL };
+	struct rig r;
+	int nth = 0;
+
+	rig_open(&r, &mm_uvm, sets);
+	mm_add(r.mm, VA, 4 * KIB);
+	cpu(&r, VA, 4 * KIB, GS_WRITE);
+	assert_int_equal(turns_to_thrash(&r, &nth), 5);
+	gs_advance(r.sim, gs_now(r.sim) + 1001 * GS_MS);
+	turn(&r, &nth);
+	gs_advance(r.sim, gs_now(r.sim) + 1001 * GS_MS);
+	assert_int_equal(turns_to_thrash(&r, &nth), 4);
+	rig_close(&r);
+}
+
 static void two_devices_on_nvlink_share_a_pinned_page(void **state)
 {
 	static const char *const sets[] = { "device.count=2", NULL };
@@ -727,6 +784,8 @@ int main(void)
 		cmocka_unit_test(a_page_is_pinned_after_ten_throttlings),
 		cmocka_unit_test(without_a_timeout_a_page_is_pinned_for_ever),
 		cmocka_unit_test(on_a_coherent_link_it_is_pinned_at_once),
+		cmocka_unit_test(after_a_quiet_epoch_a_block_begins_anew),
+		cmocka_unit_test(no_epoch_ends_without_resets),
 		cmocka_unit_test(two_devices_on_nvlink_share_a_pinned_page),
 		cmocka_unit_test(thrashing_can_be_switched_off),
 		cmocka_unit_test(capacity_misses_are_no_thrashing),
