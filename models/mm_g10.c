@@ -43,7 +43,7 @@ static int g10_init(struct mm *m)
 	if (m->job->niterations <= 1 && m->job->ndevices <= 1 && !m->job->npages)
 		return 0;
 	gs_err("g10sim: plans one iteration of kernels on one device; this job has %u iterations, "
-	       "%u devices and %llu page accesses (gmemsim trace cut takes one out)",
+	       "%u devices and %llu page accesses",
 	       m->job->niterations, m->job->ndevices, m->job->npages);
 	return -EOPNOTSUPP;
 }
@@ -224,6 +224,7 @@ const struct mm_ops mm_g10 = {
 	.stats = g10_stat_rows,
 	.stats_offset = offsetof(struct mm_g10, stats),
 	.stats_by_iteration = true,
+	.one_iteration = true,
 	.init = g10_init,
 	.fini = g10_fini,
 	.touch = g10_touch,

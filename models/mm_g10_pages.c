@@ -330,10 +330,11 @@ void g10_sim_init(struct g10_sim *s, const struct g10_params *par, const struct 
 	double page_cycles = round(par->alloc_us_per_byte * G10_PAGE / 1e6 * hz);
 
 	*s = (struct g10_sim){ .par = par, .net = net, .plan = plan, .queued_first = true };
-	s->tick_cycles = (u64)(par->batch_pages * G10_PAGE / pcie);
-	s->host_batch = par->batch_pages;
-	s->ssd_batch = (u32)(par->batch_pages / gbps * ((double)m->ssd_bps / 1e9));
-	s->ssd_batch = (u32)gs_min(s->ssd_batch, par->batch_pages);
+	/* a link so fast that the SSD would move no whole page in a tick has longer ones */
+	s->host_batch = (u32)gs_max(par->batch_pages, (u64)ceil(pcie / ssd));
+	s->tick_cycles = (u64)(s->host_batch * G10_PAGE / pcie);
+	s->ssd_batch = (u32)(s->host_batch / gbps * ((double)m->ssd_bps / 1e9));
+	s->ssd_batch = (u32)gs_min(s->ssd_batch, s->host_batch);
 	s->new_batch = page_cycles >= 1 ? (u32)((double)s->tick_cycles / page_cycles) : ~0U;
 	s->gpu_pages = s->gpu_free = m->gpu_bytes / G10_PAGE;
 	s->host_pages = m->host_bytes / G10_PAGE;

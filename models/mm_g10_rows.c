@@ -25,7 +25,7 @@ const struct gm_param g10_rows[] = {
 	GM_P_U64(P, clock_hz, "clock_hz", GM_NONE, "1200000000", 1000000, 1000000000000ULL,
 		 "Cycles a second, in which its times are counted and cut", PAPER),
 	GM_P_U32(P, batch_pages, "batch_pages", GM_NONE, "50", 1, 4096,
-		 "Pages that the link moves each way in a tick", PAPER),
+		 "Pages that the link moves each way in a tick, at least", PAPER),
 	GM_P_U32(P, degree, "prefetch_degree", GM_NONE, "8", 1, 4096,
 		 "deepum: kernels ahead of which operands are fetched", PAPER),
 	GM_P_REAL(P, alloc_us_per_byte, "alloc_us_per_byte", GM_NONE, "8.14e-7", 0, 1,

@@ -106,8 +106,8 @@ static void send(struct g10_sim *s, u8 queue, u8 to)
 	const struct g10_fifo *q = &s->queues[queue];
 	const struct g10_tick *t = &s->tick;
 
-	while (q->n && t->out < s->par->batch_pages) {
-		u64 pages = gs_min(q->v[q->head].pages, s->par->batch_pages - t->out);
+	while (q->n && t->out < s->host_batch) {
+		u64 pages = gs_min(q->v[q->head].pages, s->host_batch - t->out);
 		struct g10_act *a;
 		u32 run;
 
@@ -136,8 +136,7 @@ static bool gate_open(const struct g10_sim *s)
 {
 	if (s->gpu_free)
 		return true;
-	return s->tick.out < s->par->batch_pages &&
-	       (!host_full(s) || s->tick.out_ssd < s->ssd_batch);
+	return s->tick.out < s->host_batch && (!host_full(s) || s->tick.out_ssd < s->ssd_batch);
 }
 
 /* Whose pages are they, and how many in a row?  0: a prefetch has to wait. */
@@ -192,12 +191,10 @@ static u64 make_room(struct g10_sim *s, u64 pages, u8 from, bool fault, struct g
 	a->victim_arrival = g10_run(&s->runs, a->victim)->arrival;
 	a->to = destination(s, g10_run(&s->runs, a->victim)->tensor);
 	if (a->to == G10_SSD) {
-		pages = gs_min(pages,
-			       gs_min(s->ssd_batch - t->out_ssd, s->par->batch_pages - t->out));
+		pages = gs_min(pages, gs_min(s->ssd_batch - t->out_ssd, s->host_batch - t->out));
 		pages = frames ? gs_min(pages, 1) : pages;
 	} else if (a->to == G10_DRAM) {
-		pages = gs_min(pages,
-			       gs_min(s->host_batch - t->out_host, s->par->batch_pages - t->out));
+		pages = gs_min(pages, gs_min(s->host_batch - t->out_host, s->host_batch - t->out));
 		pages = frames ? pages : gs_min(pages, s->host_pages - s->host_used);
 	}
 	gs_assert(pages);
@@ -255,7 +252,7 @@ static void count_in(struct g10_sim *s, u8 queue, u8 from, u64 pages)
 static u64 budget(const struct g10_sim *s, u8 queue, u8 from, bool fault)
 {
 	const struct g10_tick *t = &s->tick;
-	u64 fresh = s->new_batch - t->fresh, in = s->par->batch_pages - t->in;
+	u64 fresh = s->new_batch - t->fresh, in = s->host_batch - t->in;
 
 	if (from == G10_NOWHERE)
 		return t->fresh < s->new_batch ? fresh : 0;

@@ -45,6 +45,7 @@ void setup_sections(struct setup *s);
 struct run {
 	struct setup *setup;
 	struct gs_source *source;
+	u32 recorded; /* iterations, where the manager takes the last one only; else 0 */
 	struct gs_sim *sim;
 	struct mm *mm;
 	struct gs_result res;

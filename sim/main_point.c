@@ -131,6 +131,10 @@ int run_prepare(struct run *r, struct setup *s)
 	err = setup_trace(s);
 	if (!err)
 		err = tr_open(s->trace, &r->source);
+	if (!err && s->ops->one_iteration && r->source->job.niterations > 1) {
+		r->recorded = r->source->job.niterations;
+		err = tr_last_iteration(&r->source);
+	}
 	if (!err)
 		err = share_footprint(s, r->source);
 	if (!err)

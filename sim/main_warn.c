@@ -301,8 +301,18 @@ static void check_advice(struct run *r)
 			     gs_advice_names[i]);
 }
 
+/* What a manager plans for is one iteration: which one is to be known. */
+static void check_recorded(struct run *r)
+{
+	if (r->recorded)
+		warn(r, "iteration", "manager.type",
+		     "%s plans one iteration: the last of %u recorded ones is replayed, %u times",
+		     r->setup->ops->name, r->recorded, r->res.niterations);
+}
+
 void warn_collect(struct run *r)
 {
+	check_recorded(r);
 	check_keys(r);
 	check_advice(r);
 	check_rates(r);

@@ -140,6 +140,7 @@ struct mm_ops {
 	/* Explicit allocation: add() and remove() are told single tensors where
 	 * addresses are as recorded, not the ranges that all of them span. */
 	bool exact;
+	bool one_iteration; /* of several recorded the last one is replayed */
 
 	/* All of m->machine, params, job, sim are set.  0 or -errno (said). */
 	int (*init)(struct mm *m);

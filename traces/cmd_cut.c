@@ -207,28 +207,53 @@ static struct tr_writer *new_writer(const struct gs_job *j, const char *out)
 	return tr_writer_new(out, &meta);
 }
 
-static int run(struct cut *c, const char *out)
+/* The part of c->src is in c->w, or that is gone; c->src is closed. */
+static int write_part(struct cut *c, const char *out)
 {
-	int ret = tr_open(c->path, &c->src);
+	int ret = check_range(c);
 
-	if (ret)
-		return ret;
 	tr_relabel_init(&c->relabel, &c->next_tensor);
-	ret = check_range(c);
 	if (!ret) {
 		c->w = new_writer(&c->src->job, out);
 		ret = c->w ? cut(c) : -EIO;
 	}
 	if (ret)
 		tr_writer_abort(c->w);
-	else
-		ret = tr_writer_finish(c->w);
 	for (size_t i = 0; i < c->nalive; i++)
 		free(c->alive[i].name);
 	free(c->alive);
 	tr_relabel_fini(&c->relabel);
 	tr_clock_fini(&c->clock);
 	gs_source_close(c->src);
+	return ret;
+}
+
+int tr_last_iteration(struct gs_source **src)
+{
+	u32 last = (*src)->job.niterations - 1;
+	u64 hash = (*src)->job.hash;
+	char *name = gs_strdup((*src)->job.name);
+	struct cut c = { .src = *src, .path = name, .from = last, .to = last };
+	int ret = write_part(&c, NULL);
+
+	*src = NULL;
+	if (!ret)
+		ret = tr_writer_source(c.w, name, src);
+	if (!ret)
+		(*src)->job.hash = hash; /* of the file that it is a part of */
+	free(name);
+	return ret;
+}
+
+static int run(struct cut *c, const char *out)
+{
+	int ret = tr_open(c->path, &c->src);
+
+	if (ret)
+		return ret;
+	ret = write_part(c, out);
+	if (!ret)
+		ret = tr_writer_finish(c->w);
 	if (!ret)
 		printf("%s: %llu operations, %u tensors, %u iterations\n", out, c->nops,
 		       c->next_tensor, c->next_iteration);

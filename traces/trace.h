@@ -21,6 +21,12 @@ int tr_open(const char *path, struct gs_source **out);
 /* The same, its operations not checked: to look at what a file says of itself. */
 int tr_open_raw(const char *path, struct gs_source **out);
 
+/*
+ * *src becomes a trace of its last iteration alone, with what is alive before it;
+ * the old one is closed.  [it has iterations]  0, or -errno (said) and NULL.
+ */
+int tr_last_iteration(struct gs_source **src);
+
 /* What is known of a job before its first operation; strings may be NULL. */
 struct tr_meta {
 	const char *name;      /* of the job */

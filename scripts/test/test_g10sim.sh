@@ -13,10 +13,37 @@ failed=0
 
 verdict() { if [ "$1" = 0 ]; then echo "ok $2"; else echo "not ok $2"; failed=1; fi; }
 
-# A job of several iterations has no place in a plan that wraps around.
-"$program" run configs/exp/g10/paper.yaml --trace traces/sample/tiny.jsonl --quiet 2>"$tmp/err"
-[ $? = 1 ] && grep -q "plans one iteration" "$tmp/err"
-verdict $? "several iterations are refused"
+# A plan wraps around at the end of an iteration: of several the last one is taken.
+result() { # OUT ARGS...: what a run says of itself, without whom it is about
+	local out=$1
+	shift
+	"$program" run "$@" --set manager.type=g10sim --json -o "$tmp/dir" 2>"$tmp/err" |
+		sed -n '/"result":/,$p' | sed '/"warnings"/,$d' >"$out"
+	rm -rf "$tmp/dir"
+	[ -s "$out" ] || cat "$tmp/err"
+}
+"$program" trace cut --iterations 2 traces/sample/resnet50.gmt -o "$tmp/last.gmt" >/dev/null
+set -- configs/machine/a100-40.yaml --set workload.timing=roofline --set workload.iterations=3 --set "device.hbm.capacity_percent=50 %"
+result "$tmp/cut" "$@" --trace "$tmp/last.gmt"
+result "$tmp/whole" "$@" --trace traces/sample/resnet50.gmt
+grep -q "warning: .*the last of 3 recorded ones is replayed, 3 times" "$tmp/err"
+verdict $? "that the last of several iterations is replayed is said"
+[ -s "$tmp/cut" ] && cmp -s "$tmp/cut" "$tmp/whole"
+verdict $? "... and is what a cut of the trace gives"
+
+for trace in gpt2-small resnet50; do
+	for policy in base-uvm deepum g10 flashneuron g10-gds g10-host; do
+		result "$tmp/out" configs/machine/a100-40.yaml --trace traces/sample/$trace.gmt --set workload.timing=roofline \
+			--set manager.g10.policy=$policy --set "device.hbm.capacity_percent=80 %" --set sim.check=true
+		[ -s "$tmp/out" ]
+		verdict $? "$policy runs $trace"
+	done
+done
+for machine in configs/machine/*.yaml; do
+	result "$tmp/out" "$machine" --trace traces/sample/gpt2-small.gmt --set workload.timing=roofline --set "device.hbm.capacity_percent=50 %"
+	[ -s "$tmp/out" ]
+	verdict $? "g10 runs on $(basename "$machine" .yaml)"
+done
 
 if [ ! -d "$data/BERT_Base-256" ] || [ ! -d "$data/BERT_Base-768" ]; then
 	echo "ok published cells # SKIP no networks in $data"
