@@ -168,6 +168,9 @@ validate: all ## published and measured figures against ours (GMEMSIM_DATA for m
 	@scripts/validate.sh build/gmemsim
 	@build/gmemsim validate points
 
+validate-detailed: all ## uvm, hmm, svm and gmem at those points, beside the published (minutes)
+	@scripts/validate-detailed.sh build/gmemsim
+
 install: all ## program and configs; PREFIX=/usr/local, DESTDIR=
 	install -D -m 755 build/gmemsim $(DESTDIR)$(PREFIX)/bin/gmemsim
 	install -d $(DESTDIR)$(PREFIX)/share/gmemsim
@@ -179,5 +182,5 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate install uninstall clean FORCE
+.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate validate-detailed install uninstall clean FORCE
 -include $(shell find $(BUILD) -name 'kmod*' -prune -o -name '*.d' -print 2>/dev/null)
