@@ -138,7 +138,7 @@ static bool holds_a_result(const char *path)
 		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
 			continue;
 		empty = false;
-		ours |= !strcmp(e->d_name, "summary.json");
+		ours |= !strcmp(e->d_name, "summary.json") || !strcmp(e->d_name, "live.csv");
 	}
 	closedir(d);
 	return empty || ours;

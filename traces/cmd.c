@@ -24,8 +24,15 @@ static const struct command {
 	  "  gmemsim trace import jsonl job.jsonl.zst -o job.gmt\n" },
 	{ "info", "FILE...", "what a trace says about itself; reads no operations", tr_cmd_info,
 	  "" },
-	{ "stat", "[--top N] FILE", "memory, kernels and operands, from all operations",
-	  tr_cmd_stat, "  --top N   so many kernels and tensors (10)\n" },
+	{ "stat", "[--top N] [--csv DIR] FILE", "memory, kernels and operands, from all operations",
+	  tr_cmd_stat,
+	  "  --top N     so many kernels and tensors (10)\n"
+	  "  --csv DIR   all of it as tables there: live memory over time, tensors, kernels,\n"
+	  "              idle periods, reuse distances, smaller memories (times in ps);\n"
+	  "              scripts/plot-stat.sh DIR draws them\n\n"
+	  "Reuse distances are exact: bytes touched between two touches of a byte, of tensors\n"
+	  "that are alive. A memory of a size that replaces what was used longest ago (LRU)\n"
+	  "fetches again what is touched at a greater distance.\n" },
 	{ "cat", "[--json] [--from N] [--count N] FILE", "the operations, one a line", tr_cmd_cat,
 	  "  --json      as JSON lines, which `import jsonl` takes back (all of them)\n"
 	  "  --from N    begin with operation N, counted from 0\n"

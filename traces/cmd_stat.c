@@ -1,48 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* cmd_stat.c - `gmemsim trace stat`: memory, kernels and operands of a job */
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sim/result.h"
 #include "traces/cmd.h"
+#include "traces/cmd_stat.h"
 #include "traces/trace.h"
-
-struct tensor {
-	char *name;
-	u64 bytes, touched; /* touched: bytes, over all operands */
-	u64 touches;
-	u32 id;
-	u8 kind;
-};
-
-struct kernel { /* all of one name and class */
-	char *name;
-	u64 calls, ps, flops, bytes;
-	u8 opclass;
-};
-
-struct kind {
-	u64 tensors, bytes, live, most, at_peak;
-};
-
-struct stat_state {
-	struct tensor *tensors;
-	size_t ntensors, tensors_cap;
-	struct kernel *kernels; /* hash table, half full at most */
-	u32 nslots, nkernels;
-	struct kind kinds[GS_NR_TENSOR_KINDS];
-	struct kernel classes[GS_NR_OPCLASSES];
-	u64 phase_ps[GS_NR_PHASES];
-	u64 live, peak;
-	u64 touches[4], touched[4]; /* by access */
-	u64 *pages;		    /* hash set of page numbers + 1 */
-	u64 npages, page_slots, page;
-};
 
 /* ---- collection ------------------------------------------------------- */
 
-static struct kernel *kernel_slot(struct kernel *table, u32 nslots, const char *name, u8 opclass)
+static struct stat_kernel *kernel_slot(struct stat_kernel *table, u32 nslots, const char *name,
+				       u8 opclass)
 {
 	u32 i = (u32)gs_hash(name, strlen(name), opclass) & (nslots - 1);
 
@@ -51,9 +22,9 @@ static struct kernel *kernel_slot(struct kernel *table, u32 nslots, const char *
 	return &table[i];
 }
 
-static struct kernel *kernel_of(struct stat_state *s, const char *name, u8 opclass)
+static struct stat_kernel *kernel_of(struct stat_state *s, const char *name, u8 opclass)
 {
-	struct kernel *k, *old = s->kernels;
+	struct stat_kernel *k, *old = s->kernels;
 	u32 n = s->nslots;
 
 	if (2 * s->nkernels >= s->nslots) {
@@ -67,13 +38,13 @@ static struct kernel *kernel_of(struct stat_state *s, const char *name, u8 opcla
 	}
 	k = kernel_slot(s->kernels, s->nslots, name, opclass);
 	if (!k->name) {
-		*k = (struct kernel){ .name = gs_strdup(name), .opclass = opclass };
+		*k = (struct stat_kernel){ .name = gs_strdup(name), .opclass = opclass };
 		s->nkernels++;
 	}
 	return k;
 }
 
-static void add_kernel(struct kernel *k, const struct gs_op *op)
+static void add_kernel(struct stat_kernel *k, const struct gs_op *op)
 {
 	k->calls++;
 	k->ps += op->kernel.duration_ps;
@@ -91,24 +62,14 @@ static void on_kernel(struct stat_state *s, const struct gs_op *op)
 
 		s->touches[t->access]++;
 		s->touched[t->access] += t->bytes;
-		s->tensors[t->tensor].touches++;
-		s->tensors[t->tensor].touched += t->bytes;
+		tr_reuse_touch(&s->reuse, t->tensor, t->off, t->off + t->bytes);
 	}
 }
 
 static void on_alloc(struct stat_state *s, const struct gs_op *op)
 {
-	struct kind *k = &s->kinds[op->alloc.kind];
+	struct stat_kind *k = &s->kinds[op->alloc.kind];
 
-	while (s->ntensors <= op->alloc.tensor) {
-		GS_PUSH_ROOM(s->tensors, s->ntensors, s->tensors_cap);
-		s->tensors[s->ntensors] = (struct tensor){ .id = (u32)s->ntensors };
-		s->ntensors++;
-	}
-	s->tensors[op->alloc.tensor] = (struct tensor){ .name = gs_strdup(op->alloc.name),
-							.bytes = op->alloc.bytes,
-							.id = op->alloc.tensor,
-							.kind = op->alloc.kind };
 	k->tensors++;
 	k->bytes += op->alloc.bytes;
 	k->live += op->alloc.bytes;
@@ -123,36 +84,40 @@ static void on_alloc(struct stat_state *s, const struct gs_op *op)
 
 static void on_free(struct stat_state *s, const struct gs_op *op)
 {
-	const struct tensor *t = &s->tensors[op->free.tensor];
+	const struct tr_life *t = &s->lives.lives[op->free.tensor];
 
 	s->kinds[t->kind].live -= t->bytes;
 	s->live -= t->bytes;
+	tr_reuse_drop(&s->reuse, op->free.tensor);
 }
 
-static u64 *page_slot(u64 *set, u64 nslots, u64 key)
+static struct stat_page *page_slot(struct stat_page *set, u64 nslots, u64 key)
 {
 	u64 i = gs_hash(&key, sizeof(key), 0) & (nslots - 1);
 
-	while (set[i] && set[i] != key)
+	while (set[i].key && set[i].key != key)
 		i = (i + 1) & (nslots - 1);
 	return &set[i];
 }
 
-static void add_page(struct stat_state *s, u64 page)
+/* The page's number among those that were seen. */
+static size_t page_object(struct stat_state *s, u64 page)
 {
-	u64 *old = s->pages, n = s->page_slots, *slot;
+	struct stat_page *old = s->pages, *slot;
+	u64 n = s->page_slots;
 
 	if (2 * s->npages >= n) {
 		s->page_slots = n ? 2 * n : 4096;
-		s->pages = gs_calloc(s->page_slots, sizeof(u64));
+		s->pages = gs_calloc(s->page_slots, sizeof(*s->pages));
 		for (u64 i = 0; i < n; i++)
-			if (old[i])
-				*page_slot(s->pages, s->page_slots, old[i]) = old[i];
+			if (old[i].key)
+				*page_slot(s->pages, s->page_slots, old[i].key) = old[i];
 		free(old);
 	}
 	slot = page_slot(s->pages, s->page_slots, page + 1);
-	s->npages += !*slot;
-	*slot = page + 1;
+	if (!slot->key)
+		*slot = (struct stat_page){ page + 1, s->npages++ };
+	return slot->object;
 }
 
 static void on_page(struct stat_state *s, const struct gs_op *op)
@@ -162,7 +127,7 @@ static void on_page(struct stat_state *s, const struct gs_op *op)
 	s->touches[op->page.access]++;
 	s->touched[op->page.access] += op->page.bytes;
 	for (u64 page = op->page.va / s->page; page <= last; page++)
-		add_page(s, page);
+		tr_reuse_touch(&s->reuse, page_object(s, page), 0, s->page);
 }
 
 static int collect(struct stat_state *s, struct gs_source *src)
@@ -179,171 +144,105 @@ static int collect(struct stat_state *s, struct gs_source *src)
 			on_free(s, &op);
 		else if (op.type == GS_OP_PAGE)
 			on_page(s, &op);
+		tr_lives_pass(&s->lives, &op);
 	}
+	tr_lives_end(&s->lives, s->kind_lives);
 	return ret;
 }
 
-/* ---- tables ----------------------------------------------------------- */
-
-static void print_head(const struct stat_state *s, const struct gs_job *j)
+/* Does any kernel say how long it takes? */
+static int has_times(struct gs_source *src, bool *times)
 {
-	static const char *const names[] = { "", "read", "written", "read and written" };
-	char a[24], b[24];
+	struct gs_op op;
+	int ret = 1;
 
-	printf("%s: %llu operations, %u iterations, %u devices\n", j->name, j->nops, j->niterations,
-	       j->ndevices);
-	if (j->ntensors)
-		printf("footprint: %s (%llu bytes) alive at most, %u tensors of %s in all\n",
-		       gs_text_bytes(s->peak, a), s->peak, j->ntensors,
-		       gs_text_bytes(j->bytes_total, b));
-	if (j->npages)
-		printf("footprint: %llu pages of %llu bytes, %llu accesses\n", s->npages, s->page,
-		       j->npages);
-	for (int i = 1; i < 4; i++)
-		if (s->touches[i])
-			printf("%s: %llu operands, %s\n", names[i], s->touches[i],
-			       gs_text_bytes(s->touched[i], a));
-}
-
-static void print_kinds(const struct stat_state *s)
-{
-	char a[24], b[24], c[24];
-
-	printf("\n%-11s %9s %10s %10s %10s\n", "kind", "tensors", "in all", "at most", "at peak");
-	for (int i = 0; i < GS_NR_TENSOR_KINDS; i++) {
-		const struct kind *k = &s->kinds[i];
-
-		if (k->tensors)
-			printf("%-11s %9llu %10s %10s %10s\n", gs_tensor_kind_names[i], k->tensors,
-			       gs_text_bytes(k->bytes, a), gs_text_bytes(k->most, b),
-			       gs_text_bytes(k->at_peak, c));
+	for (*times = false; !*times && ret == 1;) {
+		ret = gs_source_next(src, &op);
+		*times = ret == 1 && op.type == GS_OP_KERNEL && op.kernel.duration_ps;
 	}
+	return ret < 0 ? ret : gs_source_seek(src, GS_REWIND);
 }
 
-static void print_kernel(const char *name, const struct kernel *k, u64 all_ps)
-{
-	char a[24], b[24];
-
-	printf("%-36.36s %8llu %10s %5.1f %% %10.4g %10s\n", name, k->calls, gs_text_time(k->ps, a),
-	       all_ps ? 100.0 * (double)k->ps / (double)all_ps : 0, (double)k->flops / 1e9,
-	       gs_text_bytes(k->bytes, b));
-}
-
-static void print_classes(const struct stat_state *s, u64 all_ps)
-{
-	char a[24];
-
-	printf("\n%-36s %8s %10s %7s %10s %10s\n", "operator class", "kernels", "time", "", "GFLOP",
-	       "moved");
-	for (int i = 0; i < GS_NR_OPCLASSES; i++)
-		if (s->classes[i].calls)
-			print_kernel(gs_opclass_names[i], &s->classes[i], all_ps);
-	printf("\nphases:");
-	for (int i = 0; i < GS_NR_PHASES; i++)
-		if (s->phase_ps[i])
-			printf(" %s %s", gs_phase_names[i], gs_text_time(s->phase_ps[i], a));
-	putchar('\n');
-}
-
-/* Most first; ties by name, so that the table is the same everywhere. */
-static int by_time(const void *a, const void *b)
-{
-	const struct kernel *x = a, *y = b;
-
-	if (!x->name || !y->name)
-		return !x->name - !y->name;
-	if (x->ps != y->ps)
-		return x->ps < y->ps ? 1 : -1;
-	if (x->calls != y->calls)
-		return x->calls < y->calls ? 1 : -1;
-	return strcmp(x->name, y->name) ?: (int)x->opclass - (int)y->opclass;
-}
-
-static int by_traffic(const void *a, const void *b)
-{
-	const struct tensor *x = a, *y = b;
-
-	if (x->touched != y->touched)
-		return x->touched < y->touched ? 1 : -1;
-	return x->id < y->id ? -1 : x->id > y->id;
-}
-
-static void print_top(struct stat_state *s, u64 top, u64 all_ps)
-{
-	char a[24], b[24];
-
-	qsort(s->kernels, s->nslots, sizeof(*s->kernels), by_time);
-	printf("\n%-36s %8s %10s %7s %10s %10s\n", "kernel", "calls", "time", "", "GFLOP", "moved");
-	for (u32 i = 0; i < s->nkernels && i < top; i++)
-		print_kernel(*s->kernels[i].name ? s->kernels[i].name : "(no name)", &s->kernels[i],
-			     all_ps);
-	qsort(s->tensors, s->ntensors, sizeof(*s->tensors), by_traffic);
-	printf("\n%-36s %-11s %10s %8s %10s\n", "tensor", "kind", "size", "operands", "touched");
-	for (size_t i = 0; i < s->ntensors && i < top; i++) {
-		const struct tensor *t = &s->tensors[i];
-		char name[40];
-
-		snprintf(name, sizeof(name), "t%u %s", t->id, t->name ? t->name : "");
-		printf("%-36.36s %-11s %10s %8llu %10s\n", name, gs_tensor_kind_names[t->kind],
-		       gs_text_bytes(t->bytes, a), t->touches, gs_text_bytes(t->touched, b));
-	}
-}
-
-static void print_stat(struct stat_state *s, const struct gs_job *job, u64 top)
-{
-	u64 all_ps = 0;
-
-	for (int i = 0; i < GS_NR_OPCLASSES; i++)
-		all_ps += s->classes[i].ps;
-	print_head(s, job);
-	if (job->ntensors)
-		print_kinds(s);
-	if (job->nkernels)
-		print_classes(s, all_ps);
-	if (job->nkernels)
-		print_top(s, top, all_ps);
-}
+/* ---- the command ---------------------------------------------------------- */
 
 static void stat_fini(struct stat_state *s)
 {
-	for (size_t i = 0; i < s->ntensors; i++)
-		free(s->tensors[i].name);
 	for (u32 i = 0; i < s->nslots; i++)
 		free(s->kernels[i].name);
-	free(s->tensors);
 	free(s->kernels);
 	free(s->pages);
+	tr_lives_fini(&s->lives);
+	tr_reuse_fini(&s->reuse);
+}
+
+struct options {
+	u64 top;
+	const char *csv;
+};
+
+static int stat_file(const char *path, const struct options *o)
+{
+	struct gs_outdir *dir = NULL;
+	struct stat_state s = { 0 };
+	struct gs_source *src;
+	FILE *idle = NULL;
+	bool times = false;
+	int ret = tr_open(path, &src);
+
+	if (ret)
+		return ret;
+	ret = has_times(src, &times);
+	if (!ret && o->csv) {
+		dir = gs_outdir_begin(o->csv);
+		idle = dir ? gs_outdir_file(dir, "idle.csv") : NULL;
+		ret = idle ? 0 : -EIO;
+	}
+	if (idle)
+		fputs("tensor,kind,bytes,from,to\n", idle);
+	/* a hint of bytes is none */
+	s.page = src->job.page_hint >= 512 ? src->job.page_hint : 4096;
+	for (u32 i = 0; i < STAT_SIZES; i++)
+		s.sizes[i] = gs_muldiv_up(src->job.bytes_peak, i + 1, STAT_SIZES);
+	tr_lives_init(&s.lives, !times, s.sizes, s.above, STAT_SIZES, idle);
+	tr_reuse_init(&s.reuse, s.sizes, s.misses, STAT_SIZES);
+	ret = ret ? ret : collect(&s, src);
+	if (!ret)
+		stat_print(&s, &src->job, o->top); /* sorts */
+	if (!ret && dir)
+		ret = stat_csv(&s, dir);
+	if (dir && !ret)
+		ret = gs_outdir_commit(dir);
+	else if (dir)
+		gs_outdir_abort(dir);
+	stat_fini(&s);
+	gs_source_close(src);
+	return ret;
 }
 
 int tr_cmd_stat(int argc, char **argv)
 {
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' },
 						 { "top", required_argument, NULL, 't' },
+						 { "csv", required_argument, NULL, 'c' },
 						 { 0 } };
-	struct stat_state s = { 0 };
-	struct gs_source *src;
-	u64 top = 10;
+	struct options o = { .top = 10 };
 	char *end;
-	int opt, ret;
+	int opt;
 
 	while ((opt = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+		if (opt == 'c') {
+			o.csv = optarg;
+			continue;
+		}
 		if (opt != 't')
 			return tr_cmd_option("stat", opt, argv);
-		top = strtoull(optarg, &end, 10);
+		o.top = strtoull(optarg, &end, 10);
 		if (*optarg < '0' || *optarg > '9' || *end)
 			return tr_cmd_usage("stat", "'%s' is not a number", optarg);
 	}
 	if (argc - optind != 1)
 		return tr_cmd_usage("stat", "one FILE is wanted");
-	ret = tr_open(argv[optind], &src);
-	if (ret)
-		return tr_cmd_code(ret);
-	s.page =
-		src->job.page_hint >= 512 ? src->job.page_hint : 4096; /* a hint of bytes is none */
-	ret = collect(&s, src);
-	if (!ret)
-		print_stat(&s, &src->job, top);
-	stat_fini(&s);
-	gs_source_close(src);
-	return tr_cmd_code(ret);
+	if (o.csv && gs_outdir_check(o.csv))
+		return GS_EXIT_USER;
+	return tr_cmd_code(stat_file(argv[optind], &o));
 }

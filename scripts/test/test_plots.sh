@@ -68,3 +68,9 @@ verdict 'iterations follow each other' "$why"
 scripts/plot-run.sh "$tmp" >"$tmp/out" 2>&1 && why='no error' || why=''
 grep -q 'is not there: gmemsim run' "$tmp/out" || why="$why; no remedy"
 verdict 'a folder without a run is said' "$why"
+
+"$sim" trace stat --csv "$tmp/stat" traces/sample/tiny.jsonl >/dev/null && ZOOM=1 scripts/plot-stat.sh "$tmp/stat" >"$tmp/out" 2>&1
+verdict 'a trace has its pictures' "$(drawn "$tmp/stat" live idle)$(grep -i 'warning\|error' "$tmp/out")"
+scripts/plot-stat.sh "$tmp" >"$tmp/out" 2>&1 && why='no error' || why=''
+grep -q 'is not there: gmemsim trace stat --csv' "$tmp/out" || why="$why; no remedy"
+verdict 'a folder without the tables of a trace is said' "$why"

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sim/out.h"
 #include "traces/cmd.h"
 #include "traces/test/files.h"
 #include "traces/test/ops.h"
@@ -141,6 +142,45 @@ static void stat_counts(void **state)
 	contains(out, " pages of 4096 bytes");
 }
 
+/* Three tensors of 64 bytes; t1 dies in between, t0 waits for it. */
+static void stat_tells_lives_and_distances(void **state)
+{
+	static const char job[] =
+		"{\"ev\":\"meta\",\"format\":\"gmemsim-jsonl\",\"version\":1,\"devices\":[\"d\"]}\n"
+		"{\"ev\":\"alloc\",\"t\":0,\"bytes\":64,\"kind\":\"weight\"}\n"
+		"{\"ev\":\"kernel\",\"name\":\"a\",\"ns\":10000,\"touch\":[[0,0,64,\"r\"]]}\n"
+		"{\"ev\":\"alloc\",\"t\":1,\"bytes\":64}\n"
+		"{\"ev\":\"alloc\",\"t\":2,\"bytes\":64}\n"
+		"{\"ev\":\"kernel\",\"name\":\"b\",\"ns\":30000,\"touch\":[[1,0,64,\"w\"],[2,0,64,"
+		"\"w\"]]}\n"
+		"{\"ev\":\"free\",\"t\":1}\n"
+		"{\"ev\":\"kernel\",\"name\":\"c\",\"ns\":60000,\"touch\":[[0,0,64,\"r\"]]}\n"
+		"{\"ev\":\"end\",\"kernels\":3,\"iterations\":0}\n";
+	size_t n;
+	u8 *p;
+
+	spill(text, job, sizeof(job) - 1);
+	assert_int_equal(run("stat --csv build/test_trace_cmd_stat build/test_trace_cmd.jsonl"),
+			 GS_EXIT_OK);
+	contains(out, "most of it after 10 us of 100 us\n");
+	contains(out, "weight              1     100 us   0.0 %  70.0 %  30.0 %   0.0 %\n");
+	contains(out, "touched for the first time: 192 B, again: 64 B\n");
+	/* 192 bytes lay above each other before t1 died; 64 of 192 bytes were a third too few */
+	contains(out, "   100 %       192 B          0 B           0.0 %                  0 B\n");
+	contains(out, "    90 %       173 B         19 B          30.0 %                 64 B\n");
+	p = slurp("build/test_trace_cmd_stat/idle.csv", &n);
+	p = gs_realloc_array(p, n + 1, 1);
+	p[n] = 0;
+	assert_string_equal((char *)p,
+			    "tensor,kind,bytes,from,to\n0,weight,64,10000000,40000000\n");
+	free(p);
+	assert_int_equal(run("stat --csv build/test_trace_cmd_stat build/test_trace_cmd.jsonl"),
+			 GS_EXIT_OK); /* again, in its place */
+	assert_int_equal(run("stat --csv build build/test_trace_cmd.jsonl"), GS_EXIT_USER);
+	contains(err, "build");
+	gs_remove_tree("build/test_trace_cmd_stat");
+}
+
 static void cat_prints_one_line_an_operation(void **state)
 {
 	size_t lines = 0;
@@ -261,6 +301,7 @@ int main(void)
 		cmocka_unit_test(verify_says_ok_or_why_not),
 		cmocka_unit_test(info_shows_the_header),
 		cmocka_unit_test(stat_counts),
+		cmocka_unit_test(stat_tells_lives_and_distances),
 		cmocka_unit_test(cat_prints_one_line_an_operation),
 		cmocka_unit_test(what_cat_prints_as_json_is_imported_to_the_same_file),
 		cmocka_unit_test(a_failed_import_leaves_nothing),
