@@ -147,6 +147,30 @@ static void iterations(struct gen *g, const struct gen_family *f)
 	free(all);
 }
 
+/*
+ * Numbers of bytes and of FLOPs are products of 64 bits.  The largest of a kernel are
+ * known beforehand, from above: a product of every token with the widest matrix, or
+ * with every other token; a convolution of the whole image.
+ */
+static int check_size(const struct gen *g)
+{
+	const struct gen_model *m = &g->m;
+	double widest =
+		(double)gs_max(gs_max(m->vocab, 2ULL * m->ffn), gs_max(3ULL * m->width, g->o.seq));
+	double token = 4.0 * m->width * widest, pixel = 8192;
+	double image = g->o.image ? g->o.image : m->image;
+	double most = m->family == GEN_CNN ? g->o.batch * image * image * pixel
+					   : (double)g->o.batch * g->o.seq * token;
+
+	if (m->family == GEN_DLRM || most < 0x1p64)
+		return 0;
+	gs_err("trace gen: a kernel of --batch %u and %s %u may count more than 2^64 bytes or "
+	       "FLOPs (%.2g); make one of them smaller",
+	       g->o.batch, m->family == GEN_CNN ? "--image" : "--seq",
+	       m->family == GEN_CNN ? (u32)image : g->o.seq, most);
+	return -EINVAL;
+}
+
 static int check(struct gen *g, const struct gen_family *f)
 {
 	struct gen_options *o = &g->o;
@@ -162,7 +186,7 @@ static int check(struct gen *g, const struct gen_family *f)
 		gs_err("trace gen: zero3 is for training");
 		return -EINVAL;
 	}
-	return f->check(g);
+	return check_size(g) ?: f->check(g);
 }
 
 static struct tr_writer *open_writer(const struct gen *g, const char *out)

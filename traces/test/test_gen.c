@@ -410,6 +410,8 @@ static void wrong_usage_is_the_users_fault(void **state)
 		{ "--model gpt2 --devices 5 --parallel tp", "must divide" },
 		{ "--model gpt2 --batch 13 --devices 13 --parallel pp", "a layer at least" },
 		{ "--model gpt2 --batch 4 --microbatches 3", "must divide --batch" },
+		{ "--model llama-7b --batch 16777216 --seq 1048576", "more than 2^64 bytes" },
+		{ "--model resnet50 --batch 16777216 --image 100000", "more than 2^64 bytes" },
 		{ "--model resnet50 --devices 2 --parallel tp", "by --parallel dp" },
 		{ "--model resnet50 --phase decode", "--phase train only" },
 		{ "--model bert-base --phase decode", "only causal networks decode" },
