@@ -6,7 +6,7 @@
 #	KDIR=...			kernel headers, else the newest that are found
 #
 # Says "skipped: no kernel headers" and succeeds where there are none.  Any
-# warning at W=1 is an error, and so is a core file that differs from the tree's.
+# warning at W=1 (which needs perl) is an error, and so is a core file that differs from the tree's.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -50,11 +50,15 @@ done
 btf=
 command -v pahole >/dev/null || btf=CONFIG_DEBUG_INFO_BTF_MODULES=
 
+# W=1 reads the comments by a Perl script.
+warn=W=1
+perl -MPod::Usage -e 1 2>/dev/null || warn=
+
 # Our own make's flags (SAN=1, CC=clang) are not meant for the kernel's.
 log=$out/kmod.log
 status=0
 env -u MAKEFLAGS -u MFLAGS -u MAKEOVERRIDES -u CC -u CFLAGS \
-	make -C "$kdir" M="$out" W=1 $btf -j2 modules >"$log" 2>&1 || status=$?
+	make -C "$kdir" M="$out" $warn $btf -j2 modules >"$log" 2>&1 || status=$?
 if [ $status -ne 0 ] || grep -q 'warning:' "$log"; then
 	grep -e 'error' -e 'warning:' -e 'undefined' "$log" >&2 || tail -20 "$log" >&2
 	echo "kmod: failed against $kdir, see ${log#"$top"/}" >&2
