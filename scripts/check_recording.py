@@ -48,8 +48,7 @@ def count_memory(a):
     import torch
     from torch.profiler import profile, record_function
 
-    from gmemsim_record.loop import Loop
-    from gmemsim_record.recorder import Stopwatch
+    from gmemsim_record.loop import Loop, Stopwatch
     from gmemsim_record.run import run
     sys.path.pop(0)
 

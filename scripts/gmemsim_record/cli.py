@@ -202,8 +202,8 @@ def main(argv=None):
 
     from .clock import Watching
     from .emit import Emitter, cuda_memory
-    from .loop import Loop
-    from .recorder import Recorder, Stopwatch
+    from .loop import Loop, Stopwatch
+    from .recorder import Recorder
     from .run import run
 
     about = (f"record_torch.py, from iteration {a.skip} of the script on, {cpu_model()}, "

@@ -291,26 +291,3 @@ def place(device, made):
         if device is None or d.type == device.type:
             return d
     return device or torch.device("cpu")
-
-
-class Stopwatch:
-    """A sink that only times the iterations: the script without a recorder."""
-
-    off, failed = True, None
-
-    def __init__(self):
-        self.loop, self.seconds = None, []
-
-    def whole(self, n):
-        self.seconds.append(self.loop.seconds[-1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *about):
-        pass
-
-    def start(self, *_):
-        pass
-
-    mark = restart = stop = turn = own_time = start
