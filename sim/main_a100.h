@@ -5,6 +5,8 @@
  *	main_a100_data.c	the measurements (G10 artifact, MICRO'23)
  *	main_a100_ops.c		what each operator touches: the one table
  *	main_a100_kernel.c	one kernel under the uvm manager
+ *	main_a100_compare.c	errors, what simpler models make of the same, what is no measurement
+ *	main_a100_report.c	the tables
  *
  * Each kernel was timed three times: all resident; inputs resident and outputs
  * not (FIRST); nothing resident (ALL).  The first is given, the others are
@@ -52,6 +54,7 @@ struct a100_kernel {
 	const struct a100_op *op;
 	struct a100_operand operand[A100_MAX_OPERANDS];
 	u32 noperands, index;
+	u64 listed; /* bytes of its tensors by kernels.config, each once */
 	double resident_ms;
 	double measured_ms[A100_CASES], predicted_ms[A100_CASES];
 	u32 net;  /* index into a100_data.nets */
@@ -77,6 +80,8 @@ int a100_read(struct a100_data *d, const char *dir);
  * a100.@list.  0 or -errno (said); fini of both in either case.
  */
 int a100_load(struct setup *s, struct a100_data *d, const char *config, const char *list);
+/* Only the folders under a100.@list of @s.  0 or -errno (said). */
+int a100_list(const struct setup *s, struct a100_data *d, const char *list);
 void a100_fini(struct a100_data *d);
 
 const struct a100_op *a100_find(const char *name);
@@ -100,9 +105,46 @@ double a100_fault_ms(struct setup *s, const struct a100_kernel *k, enum a100_cas
 /* Fill in predicted_ms of all. */
 void a100_predict(struct setup *s, struct a100_data *d);
 
+/* ---- main_a100_compare.c ---- */
+
+struct a100_errors { /* of predicted / measured - 1 */
+	size_t n;
+	double median, p75, p90; /* of its size */
+	double total;		 /* of the sums of time, signed */
+};
+/* Of the kernels that @pick (NULL: all) takes, where kernel i is predicted to take @ms[i]. */
+struct a100_errors a100_errors_of(const struct a100_data *d, enum a100_case c, const double *ms,
+				  bool (*pick)(const struct a100_kernel *k, const void *arg),
+				  const void *arg);
+
+/* Times that need no simulator: resident + listed bytes / rate. */
+enum a100_rival {
+	RIVAL_LINK,   /* the machine's rate */
+	RIVAL_RATE,   /* the one with the smallest median error */
+	RIVAL_MEDIAN, /* of an operator, the median of its kernels' */
+	RIVAL_TOTAL,  /* ... that gives the sum of their times */
+	A100_RIVALS
+};
+struct a100_rivals {
+	double link_bps, rate_bps;
+	size_t noperators;	 /* with a rate of their own */
+	double *ms[A100_RIVALS]; /* one a kernel */
+};
+/* Fitted to @fit, applied to @d; @link_bps is the machine's. */
+void a100_rivals(struct a100_rivals *r, const struct a100_data *d, const struct a100_data *fit,
+		 enum a100_case c, double link_bps);
+void a100_rivals_fini(struct a100_rivals *r);
+
+/*
+ * Two other networks of @d between which, or beyond which, each kernel of @net lies on a
+ * straight line: it was not measured.  False: there are none.
+ */
+bool a100_interpolated(const struct a100_data *d, size_t net, size_t *one, size_t *other);
+
 /* ---- main_a100_report.c ---- */
 
-/* `gmemsim validate a100`: the networks under a100.validate, or a100.calibrate if @fitted. */
-int validate_a100(const char *config, bool fitted);
+/* `gmemsim validate a100`: the networks under a100.validate, or a100.calibrate if
+ * @fitted; CSV to @csv, if any. */
+int validate_a100(const char *config, bool fitted, const char *csv);
 
 #endif

@@ -144,6 +144,22 @@ static void find_forward(struct reader *r)
 	}
 }
 
+/* Of all tensors of @k, each once. */
+static u64 listed_bytes(const struct g10 *g, const struct g10_kernel *k)
+{
+	const u32 *use = &g->uses[k->uses];
+	u64 sum = 0;
+
+	for (u32 i = 0; i < k->ninputs + k->noutputs; i++) {
+		u32 j = 0;
+
+		while (use[j] != use[i])
+			j++;
+		sum += j == i ? g->tensors[use[i]].bytes : 0;
+	}
+	return sum;
+}
+
 static int fill(const struct g10 *g, const struct parent *p, size_t i, struct a100_kernel *k)
 {
 	const struct g10_kernel *from = &g->kernels[i];
@@ -162,6 +178,7 @@ static int fill(const struct g10 *g, const struct parent *p, size_t i, struct a1
 			l.out[l.nout++] = t->bytes;
 	}
 	k->index = (u32)i;
+	k->listed = listed_bytes(g, from);
 	k->resident_ms = (double)from->cycles / 1.2e6; /* the artifact counts at 1.2 GHz */
 	k->op = a100_find(from->name);
 	if (!k->op) {
@@ -243,17 +260,12 @@ static const char *data_folder(void)
 	return dir && *dir ? dir : "../shared/data";
 }
 
-int a100_load(struct setup *s, struct a100_data *d, const char *config, const char *list)
+int a100_list(const struct setup *s, struct a100_data *d, const char *list)
 {
-	char *found = config ? NULL : main_configs("exp/a100.yaml");
 	char *key = gs_asprintf("a100.%s", list);
-	int err = setup_load(s, config ? config : found, NULL, 0);
-	size_t n = err ? 0 : gs_config_children(s->cfg, key);
+	size_t n = gs_config_children(s->cfg, key);
+	int err = n ? 0 : gs_config_error(s->cfg, key, "names no folders");
 
-	if (!err && s->ops != &mm_uvm)
-		err = gs_config_error(s->cfg, "manager.type", "only uvm can be compared here");
-	if (!err && !n)
-		err = gs_config_error(s->cfg, key, "names no folders");
 	for (size_t i = 0; i < n && !err; i++) {
 		const char *child, *name;
 		char *dir;
@@ -266,6 +278,18 @@ int a100_load(struct setup *s, struct a100_data *d, const char *config, const ch
 		free(dir);
 	}
 	free(key);
+	return err;
+}
+
+int a100_load(struct setup *s, struct a100_data *d, const char *config, const char *list)
+{
+	char *found = config ? NULL : main_configs("exp/a100.yaml");
+	int err = setup_load(s, config ? config : found, NULL, 0);
+
+	if (!err && s->ops != &mm_uvm)
+		err = gs_config_error(s->cfg, "manager.type", "only uvm can be compared here");
+	if (!err)
+		err = a100_list(s, d, list);
 	free(found);
 	return err;
 }

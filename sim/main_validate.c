@@ -34,7 +34,7 @@ int cmd_validate(int argc, char **argv)
 	if (!strcmp(what, "points"))
 		return validate_points(argv + optind, argc - optind, csv);
 	if (!strcmp(what, "a100"))
-		return validate_a100(argv[optind], fitted);
+		return validate_a100(argv[optind], fitted, csv);
 	gs_err("validate: name what to compare with: a100 or points");
 	return GS_EXIT_USER;
 }

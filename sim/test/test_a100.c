@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "sim/main_a100_compare.c"
 #include "sim/main_a100_data.c"
 #include "sim/main_a100_kernel.c"
 #include "sim/main_a100_ops.c"
@@ -153,6 +154,85 @@ static void most_kernels_that_were_fitted_are_within_15_percent(void **state)
 	setup_fini(&s);
 }
 
+/* ---- comparing ---- */
+
+/* Networks "x-1", "x-2" ... of two kernels each, measured to take @ms. */
+static struct a100_data measured(const double (*ms)[2], size_t n)
+{
+	struct a100_data d = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		GS_PUSH_ROOM(d.nets, d.nnets, d.nets_cap);
+		d.nets[d.nnets++] = (struct a100_net){ gs_asprintf("x-%zu", i + 1), 2 * i, 2 };
+		for (int k = 0; k < 2; k++) {
+			GS_PUSH_ROOM(d.kernels, d.nkernels, d.cap);
+			d.kernels[d.nkernels++] = (struct a100_kernel){
+				.op = a100_find(k ? "ReLU_Forward" : "Add_Forward"),
+				.listed = 1000000,
+				.resident_ms = 1,
+				.measured_ms = { ms[i][k], ms[i][k] },
+				.net = (u32)i,
+			};
+		}
+	}
+	return d;
+}
+
+static void errors_are_quantiles_of_the_relative_size(void **state)
+{
+	static const double ms[][2] = { { 10, 10 }, { 10, 10 } };
+	const double said[] = { 11, 8, 10, 16 };
+	struct a100_data d = measured(ms, 2);
+	struct a100_errors e = a100_errors_of(&d, A100_ALL, said, NULL, NULL);
+
+	assert_int_equal(e.n, 4);
+	assert_true(fabs(e.median - 0.2) < 1e-9 && fabs(e.p75 - 0.6) < 1e-9);
+	assert_true(fabs(e.total - 5.0 / 40) < 1e-9);
+	a100_fini(&d);
+}
+
+/* 1 MB: 10 ms beyond the resident one for one operator, 1 to 3 ms for the other. */
+static void rivals_have_the_rates_of_what_they_are_fitted_to(void **state)
+{
+	static const double fitted[][2] = { { 11, 2 }, { 11, 3 }, { 11, 5 } },
+			    other[][2] = { { 9, 9 } };
+	struct a100_data fit = measured(fitted, 3), d = measured(other, 1);
+	struct a100_rivals r;
+
+	a100_rivals(&r, &d, &fit, A100_ALL, 1e9);
+	assert_int_equal(r.noperators, 2);
+	assert_true(fabs(r.ms[RIVAL_LINK][0] - 2) < 1e-9);
+	assert_true(fabs(r.ms[RIVAL_MEDIAN][0] - 11) < 1e-9);
+	assert_true(fabs(r.ms[RIVAL_MEDIAN][1] - 3) < 1e-9);
+	assert_true(fabs(r.ms[RIVAL_TOTAL][1] - (1 + 7 / 3.0)) < 1e-9);
+	a100_rivals_fini(&r);
+	a100_rivals(&r, &d, &d, A100_ALL, 1e9); /* all take 8 ms for 1 MB */
+	assert_true(fabs(r.rate_bps / 125e6 - 1) < 0.01);
+	a100_rivals_fini(&r);
+	a100_fini(&fit);
+	a100_fini(&d);
+}
+
+static void a_network_on_a_line_through_two_others_is_found(void **state)
+{
+	static const double line[][2] = { { 10, 7 }, { 20, 6 }, { 30, 5 } };
+	static const double bent[][2] = { { 10, 7 }, { 20, 6 }, { 31, 5 } };
+	struct a100_data d = measured(line, 3);
+	size_t one, other;
+
+	assert_true(a100_interpolated(&d, 1, &one, &other));
+	assert_int_equal(one, 0);
+	assert_int_equal(other, 2);
+	assert_true(a100_interpolated(&d, 2, &one, &other)); /* extrapolated, one cannot tell */
+	a100_fini(&d);
+	d = measured(bent, 3);
+	assert_false(a100_interpolated(&d, 1, &one, &other));
+	a100_fini(&d);
+	d = measured(line, 2);
+	assert_false(a100_interpolated(&d, 1, &one, &other));
+	a100_fini(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +245,9 @@ int main(void)
 		cmocka_unit_test(the_closed_form_continues_a_stream),
 		cmocka_unit_test(the_closed_form_continues_a_wide_front),
 		cmocka_unit_test(most_kernels_that_were_fitted_are_within_15_percent),
+		cmocka_unit_test(errors_are_quantiles_of_the_relative_size),
+		cmocka_unit_test(rivals_have_the_rates_of_what_they_are_fitted_to),
+		cmocka_unit_test(a_network_on_a_line_through_two_others_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
