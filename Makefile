@@ -135,6 +135,9 @@ determinism: lint-gcc lint-clang ## two runs, and gcc against clang, byte-identi
 	@scripts/golden.sh compare build/gmemsim build/gmemsim
 	@scripts/golden.sh compare build/gmemsim build/clang/gmemsim
 
+trust: all ## measure the tables of README's "How far can you trust it" and write them there
+	@scripts/trust.sh build/gmemsim
+
 validate-pages: all ## miss counts of page traces against published ones (GMEMSIM_DATA)
 	@scripts/validate-pages.sh build/gmemsim
 
@@ -182,5 +185,5 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism validate-pages bench demo plots kmod kmod-test validate validate-detailed install uninstall clean FORCE
+.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism trust validate-pages bench demo plots kmod kmod-test validate validate-detailed install uninstall clean FORCE
 -include $(shell find $(BUILD) -name 'kmod*' -prune -o -name '*.d' -print 2>/dev/null)
