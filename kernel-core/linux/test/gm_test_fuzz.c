@@ -7,6 +7,8 @@
  * Nothing is expected but that the kernel lives, its invariants hold and nothing
  * is left; one page holds a secret that nobody may change.
  */
+#define _GNU_SOURCE /* mremap(), process_vm_readv() */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,7 +16,9 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gm_test.h"
@@ -99,23 +103,80 @@ static void fuzz_ioctl(u64 *s)
 static void fuzz_map(u64 *s)
 {
 	char *at = (char *)arena + next_random(s) % (SLOTS * UNITS) * unit;
-	u64 n = 1 + next_random(s) % UNITS, room = (char *)arena + SLOTS * UNITS * unit - at;
+	u64 n = 1 + next_random(s) % UNITS, room = (char *)arena + SLOTS * UNITS * unit - at, m;
 	int prot[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_NONE };
 
 	n = n * unit < room ? n * unit : room;
-	switch (next_random(s) % 6) {
+	switch (next_random(s) % 8) {
 	case 0:
+	case 1:
 		munmap(at, n);
 		break;
-	case 1:
+	case 2:
 		mprotect(at, n, prot[next_random(s) % 3]);
 		break;
-	case 2:
+	case 3:
 		madvise(at, n, (int)(next_random(s) % 26));
+		break;
+	case 4:
+		/* to elsewhere in the arena, or to where there is room */
+		m = n + (next_random(s) % 3 - 1) * unit;
+		mremap(at, n, m, MREMAP_MAYMOVE | (next_random(s) % 2 ? MREMAP_FIXED : 0),
+		       (char *)arena + next_random(s) % (SLOTS * UNITS - m / unit) * unit);
 		break;
 	default:
 		mmap(at, n, prot[next_random(s) % 3 ? 1 : 0], MAP_SHARED | MAP_FIXED, dev, 0);
 	}
+}
+
+/* System calls that read, write, lock or look at memory, with memory of a range. */
+static void fuzz_system(u64 *s)
+{
+	void *at = (void *)(uintptr_t)some_address(s);
+	struct iovec one = { at, 64 }, two = { (void *)(uintptr_t)some_address(s), 64 };
+	unsigned char there[UNITS];
+	int fds[2];
+
+	switch (next_random(s) % 6) {
+	case 0:
+		if (pipe(fds))
+			break;
+		if (write(fds[1], at, 100) > 0 && read(fds[0], two.iov_base, 50) < 0)
+			expect(errno == EFAULT);
+		close(fds[0]);
+		close(fds[1]);
+		break;
+	case 1:
+		mlock(at, unit);
+		break;
+	case 2:
+		munlock(at, unit);
+		break;
+	case 3:
+		msync(at, unit, MS_SYNC);
+		break;
+	case 4:
+		mincore(at, UNITS * 4096, there);
+		break;
+	default:
+		process_vm_readv(getpid(), &one, 1, &two, 1, 0);
+	}
+}
+
+/* A child looks around, maps the same place with a file of its own, and is gone. */
+static void fuzz_child(u64 *s, u64 *p)
+{
+	u64 value;
+
+	try_read(p, &value);
+	fuzz_ioctl(s);
+	if (next_random(s) % 2) {
+		dev = open("/dev/gmem", O_RDWR);
+		fuzz_map(s);
+		fuzz_ioctl(s);
+		try_write(p, 1);
+	}
+	_exit(0);
 }
 
 static void *fuzz_thread(void *arg)
@@ -127,9 +188,12 @@ static void *fuzz_thread(void *arg)
 		u64 *p = (u64 *)((uintptr_t)arena + next_random(&s) % (SLOTS * UNITS) * unit);
 
 		n++;
-		switch (next_random(&s) % 8) {
+		switch (next_random(&s) % 9) {
 		case 0:
 			fuzz_map(&s);
+			break;
+		case 8:
+			fuzz_system(&s);
 			break;
 		case 1:
 		case 2:
@@ -143,7 +207,7 @@ static void *fuzz_thread(void *arg)
 			try_write(p, n);
 		}
 		if (next_random(&s) % 512 == 0 && !fork())
-			_exit(try_read(p, &value));
+			fuzz_child(&s, p);
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;
 	}
@@ -151,19 +215,38 @@ static void *fuzz_thread(void *arg)
 	return NULL;
 }
 
+static void no_more(int sig) {}
+
+/* A stream has minutes of work in its queue: who waits for it is interrupted. */
+static void join(pthread_t thread)
+{
+	struct timespec until;
+
+	for (;;) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		if (!pthread_timedjoin_np(thread, NULL, &until))
+			return;
+		if (seconds() > deadline)
+			pthread_kill(thread, SIGUSR1);
+	}
+}
+
 static void fuzz_process(u64 s)
 {
+	struct sigaction sa = { .sa_handler = no_more };
 	pthread_t thread[THREADS];
 	u64 i;
 
 	dev = -1;
 	open_dev();
+	sigaction(SIGUSR1, &sa, NULL);
 	pthread_barrier_init(&all_there, NULL, THREADS);
 	for (i = 0; i < THREADS; i++)
 		expect(!pthread_create(&thread[i], NULL, fuzz_thread,
 				       (void *)(uintptr_t)next_random(&s)));
 	for (i = 0; i < THREADS; i++)
-		pthread_join(thread[i], NULL);
+		join(thread[i]);
 	printf("fuzz: %llu calls\n", (unsigned long long)calls);
 	_exit(0);
 }
