@@ -166,6 +166,8 @@ kmod: ## compile kernel-core as gmem.ko against the installed kernel headers
 
 kmod-test: ## boot Debian's kernels under QEMU and test gmem.ko in them
 	@scripts/kmod-test.sh
+kmod-debug: ## the same under a kernel built with KASAN, lockdep and kmemleak (not in check)
+	@scripts/kmod-debug.sh
 
 validate: all ## published and measured figures against ours (GMEMSIM_DATA for most)
 	@scripts/validate.sh build/gmemsim
@@ -185,5 +187,5 @@ clean: ## remove build/
 	rm -rf build
 
 FORCE:
-.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism trust validate-pages bench demo plots kmod kmod-test validate validate-detailed install uninstall clean FORCE
+.PHONY: all help deps programs fuzzers fuzz test check lint $(LINTS) golden golden-update determinism trust validate-pages bench demo plots kmod kmod-test kmod-debug validate validate-detailed install uninstall clean FORCE
 -include $(shell find $(BUILD) -name 'kmod*' -prune -o -name '*.d' -print 2>/dev/null)

@@ -19,7 +19,7 @@ tools() {
 build_programs() {
 	local w="-std=gnu11 -Wall -Wextra -Werror -Wvla -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter"
 	local cc="gcc $w -O2 -static -I$src"
-	make -s --no-print-directory SAN= CC=gcc all >$work/make.log 2>&1 ||
+	make -s --no-print-directory SAN= FUZZ= CC=gcc all >$work/make.log 2>&1 ||
 		{ tail -20 $work/make.log >&2; return 1; }
 	$cc -Ikernel-core/replay -o $work/gm_test $src/test/gm_test*.c \
 		kernel-core/replay/gm_program.c -lpthread
@@ -62,7 +62,7 @@ initrd() {
 		PLAN="${PLAN:-all}" OPS=${OPS:-300} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random failing}"
 		EVICTORS="${EVICTORS:-fifo lru clock lfu arc s3fifo random}" SERIALS="${SERIALS:-0 2}"
 		FAILS=${FAILS:-10} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
-		FUZZ=${FUZZ:-1} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1}
+		FUZZ=${FUZZ:-1} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1} INJECT_STEP=${INJECT_STEP:-5}
 	E
 	(cd $root && find . | cpio -o -H newc --quiet) >"$1"
 	rm -rf $root

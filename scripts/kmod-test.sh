@@ -67,7 +67,7 @@ test_series() {
 	fi
 	kernel=$(ls $dir/boot/vmlinuz-*)
 	kdir=$(ls -d "$top"/$dir/usr/src/linux-headers-*-amd64)
-	KDIR=$kdir scripts/kmod.sh $dir
+	KDIR=$kdir scripts/kmod.sh $dir || return 1
 	initrd $work/$1.cpio $dir/kmod/gmem.ko
 	boot "$kernel" $work/$1.cpio $log || status=$?
 	heard $1 $status $log || status=0

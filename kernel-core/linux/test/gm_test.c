@@ -187,6 +187,11 @@ u64 live_of(const char *name)
 	return row_of(DEBUG "live", name);
 }
 
+u64 work_of(const char *name)
+{
+	return row_of(DEBUG "work", name);
+}
+
 char place(const void *p)
 {
 	FILE *f = fopen(DEBUG "units", "r");
@@ -308,22 +313,25 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(int argc, char **argv);
+		bool file; /* needs it open */
 	} tests[] = {
-		{ "turns", test_turns },
-		{ "ioctl", test_ioctl },
-		{ "maps", test_maps },
-		{ "huge", test_huge },
-		{ "fail", test_fail },
-		{ "kill", test_kill },
-		{ "oom", test_oom },
-		{ "signals", test_signals },
-		{ "ops", test_ops },
-		{ "trace", test_trace },
-		{ "cost", test_cost },
-		{ "fuzz", test_fuzz },
-		{ "leave", leave_guest },
-		{ "other", test_other },
-		{ "inherited", test_inherited },
+		{ "turns", test_turns, true },
+		{ "ioctl", test_ioctl, true },
+		{ "maps", test_maps, true },
+		{ "huge", test_huge, true },
+		{ "fail", test_fail, true },
+		{ "kill", test_kill, true },
+		{ "oom", test_oom, true },
+		{ "signals", test_signals, true },
+		{ "ops", test_ops, true },
+		{ "trace", test_trace, true },
+		{ "cost", test_cost, true },
+		{ "fuzz", test_fuzz, true },
+		{ "leave", leave_guest, false },
+		{ "other", test_other, true },
+		{ "inherited", test_inherited, false },
+		{ "inject", test_inject, true },
+		{ "load", test_load, false },
 	};
 	double start = seconds();
 	u32 i;
@@ -333,7 +341,7 @@ int main(int argc, char **argv)
 			continue;
 		setvbuf(stdout, NULL, _IOLBF, 0);
 		catch_signals();
-		if (strcmp(argv[1], "leave") && strcmp(argv[1], "inherited"))
+		if (tests[i].file)
 			open_dev();
 		tests[i].run(argc - 2, argv + 2);
 		printf("%s: ok, %.1f s\n", argv[1], seconds() - start);

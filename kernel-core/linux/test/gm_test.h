@@ -46,6 +46,7 @@ int try_write(volatile u64 *p, u64 value);
 
 u64 stat_of(const char *name);
 u64 live_of(const char *name);
+u64 work_of(const char *name);
 /* Where the unit of @p is, as debugfs shows it. */
 char place(const void *p);
 void check_core(void);
@@ -57,6 +58,11 @@ void set_param(const char *name, u64 value);
 u64 param_of(const char *name);
 u64 next_random(u64 *state);
 double seconds(void);
+/*
+ * More units than the devices hold, each incremented here and there in turn, whatever
+ * is refused on the way.
+ */
+void walk(u64 *p, u64 units);
 
 void test_turns(int argc, char **argv);
 void test_ioctl(int argc, char **argv);
@@ -70,6 +76,8 @@ void test_ops(int argc, char **argv);
 void test_trace(int argc, char **argv);
 void test_cost(int argc, char **argv);
 void test_fuzz(int argc, char **argv);
+void test_inject(int argc, char **argv);
+void test_load(int argc, char **argv);
 void test_other(int argc, char **argv);
 void test_inherited(int argc, char **argv);
 

@@ -44,16 +44,18 @@ static void put(u64 *p, u64 value)
 static void device_add(u64 *p)
 {
 	u64 tries = 0;
+	int err;
 
 	on_device = (on_device + 1) % devices;
-	while (prog(GMEM_OP_STRIDE, 0, p, NULL, 8, 1, 8, NULL)) {
+	while ((err = prog(GMEM_OP_STRIDE, 0, p, NULL, 8, 1, 8, NULL))) {
 		refused++;
-		expect(++tries < 100);
+		if (++tries == 100)
+			die("device %u refuses a word at last with %d, unit %c", on_device, err,
+			    place(p));
 	}
 }
 
-/* More units than the device holds, each incremented here and there in turn. */
-static void walk(u64 *p, u64 units)
+void walk(u64 *p, u64 units)
 {
 	u64 w = unit / 8, i;
 

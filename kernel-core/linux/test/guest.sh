@@ -87,8 +87,10 @@ plan_cost() {
 	load hbm=33554432
 	t cost
 	unload
-	load hbm=1048576 unit=4096
-	t cost
+	load hbm=1048576 unit=4096 oplog=20000
+	compare gm_test cost
+	cat /test.out
+	keep cost
 	unload
 }
 plan_example() {
@@ -202,9 +204,42 @@ plan_leak() {
 	say "leak: slab and vmalloc $before kB, after 20 rounds $after kB"
 	[ $after -lt $((before + 1024)) ] || wrong "memory is lost"
 }
+# For a kernel that lets its allocations fail.
+plan_inject() {
+	cpus 2
+	t load "hbm=262144 unit=65536 devices=2" $INJECT_STEP
+	for v in gmem+ gmem-olk66 gmem-23.09; do
+		load hbm=524288 unit=65536 devices=2 variant=$v
+		t inject 2 $INJECT_STEP
+		unload
+	done
+}
+# Do they watch, those that make a kernel one for debugging?
+watched() {
+	dmesg | grep -q 'kasan: KernelAddressSanitizer initialized' || wrong "no KASAN"
+	grep -q 'debug_locks: *1' /proc/lockdep_stats || wrong "lockdep is off"
+	echo scan=off >$LEAKS
+	echo scan >$LEAKS
+	echo clear >$LEAKS # what booting left is not ours
+}
+# kmemleak does not look at what is younger than 5 s, nor believe its first look.
+unwatched() {
+	grep -q 'debug_locks: *1' /proc/lockdep_stats || wrong "lockdep went off"
+	sleep 6
+	echo scan >$LEAKS || wrong "kmemleak went off"
+	echo scan >$LEAKS
+	cat $LEAKS
+	[ -z "$(cat $LEAKS)" ] || wrong "kmemleak"
+	say "watched by KASAN, lockdep, kmemleak"
+}
 
+LEAKS=/sys/kernel/debug/kmemleak
+COMPLAINTS='BUG|WARNING|KASAN|UBSAN|Oops|gmem: leak|possible circular|unreferenced|hung'
+# an allocation that was made to fail may leave a trace of calls
+[ -e $LEAKS ] || COMPLAINTS="$COMPLAINTS|Call Trace"
 say "$(uname -r), up $(cut -d' ' -f1 /proc/uptime) s"
 [ "$PLAN" = all ] && PLAN="maps cost data example fail kill equal trace fuzz leak"
+[ ! -e $LEAKS ] || watched
 for p in $PLAN; do
 	s=$(cut -d. -f1 /proc/uptime) sum=$((sum | bad)) bad=0
 	plan_$p
@@ -212,7 +247,8 @@ for p in $PLAN; do
 	say "$word $p, $(($(cut -d. -f1 /proc/uptime) - s)) s"
 done
 sum=$((sum | bad)) bad=0
-dmesg | grep -E 'BUG|WARNING|Oops|Call Trace|gmem: leak|possible circular|unreferenced|hung' && wrong "the kernel complains" && dmesg | tail -80
+[ ! -e $LEAKS ] || unwatched
+dmesg | grep -E "$COMPLAINTS" && wrong "the kernel complains" && dmesg | tail -80
 [ $bad = 0 ] && say "ok no complaints of the kernel" || say "not ok the kernel complains"
 bad=$((bad | sum))
 send
