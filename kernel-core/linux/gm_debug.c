@@ -8,6 +8,7 @@
  *	oplog	    calls of the core, binary (gm_log.h), if module parameter oplog
  *	check	    the core's invariants: "ok", or which one is broken
  *	live	    what exists now; all 0 when nobody has the file open
+ *	work	    operations that workers did, and the ns that they took
  *	fail_copy, fail_alloc, fail_msg
  *		    write n: the n-th from now fails; "n m": and then each m-th;
  *		    read: n, m, and how many have failed
@@ -192,6 +193,27 @@ static int live_show(struct seq_file *f, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(live);
 
+static int work_show(struct seq_file *f, void *unused)
+{
+	static const char *const names[GM_NR_OP_TYPES] = {
+		[GM_OP_COPY] = "copy",
+		[GM_OP_ZERO] = "zero",
+		[GM_OP_HOST_ALLOC] = "host_alloc",
+		[GM_OP_HOST_UNMAP] = "host_unmap",
+		[GM_OP_DEV_MAP] = "dev_map",
+		[GM_OP_DEV_UNMAP] = "dev_unmap",
+	};
+	u32 i;
+
+	for (i = 0; i < GM_NR_OP_TYPES; i++)
+		if (names[i])
+			seq_printf(f, "%s %lld\n%s_ns %lld\n", names[i],
+				   atomic64_read(&gml.work[i].done), names[i],
+				   atomic64_read(&gml.work[i].ns));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(work);
+
 /* ---- failures on demand ----------------------------------------------- */
 
 static u32 which(const struct file *file)
@@ -252,6 +274,7 @@ void gml_debug_start(void)
 	debugfs_create_file("oplog", 0400, dir, NULL, &oplog_fops);
 	debugfs_create_file("check", 0400, dir, NULL, &check_fops);
 	debugfs_create_file("live", 0400, dir, NULL, &live_fops);
+	debugfs_create_file("work", 0400, dir, NULL, &work_fops);
 	for (i = 0; i < GML_NR_FAILS; i++)
 		debugfs_create_file(fails[i], 0600, dir, (void *)i, &fail_fops);
 }

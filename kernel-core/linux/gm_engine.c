@@ -178,7 +178,7 @@ static void do_unit(struct gm_op *op, const struct gm_op_unit *u)
 	}
 }
 
-int gml_do_op(struct gm_op *op)
+static int do_op(struct gm_op *op)
 {
 	struct gm_op_unit u;
 	u32 i;
@@ -190,6 +190,17 @@ int gml_do_op(struct gm_op *op)
 		do_unit(op, &u);
 	}
 	return 0;
+}
+
+int gml_do_op(struct gm_op *op)
+{
+	struct gml_work *w = &gml.work[op->type];
+	u64 start = ktime_get_ns();
+	int err = do_op(op);
+
+	atomic64_add((s64)(ktime_get_ns() - start), &w->ns);
+	atomic64_inc(&w->done);
+	return err;
 }
 
 static void finish(struct linux_op *lo)

@@ -97,6 +97,11 @@ struct gml_live {
 	atomic_t spaces, streams, waits, ops, host_frames;
 };
 
+/* What workers have done of one type of operation. */
+struct gml_work {
+	atomic64_t done, ns;
+};
+
 struct gml {
 	struct mutex lock;
 	struct gm_core *core;
@@ -108,6 +113,7 @@ struct gml {
 	struct list_head spaces;
 	u32 next_space;
 	struct gml_live live;
+	struct gml_work work[GM_NR_OP_TYPES];
 
 	/* gm_engine.c */
 	struct workqueue_struct *wq;
