@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.."
 work=build/kmod-test
 
 # The allocator would clear each page once more, which is neither side's doing.
-PLAN=cost SMP=1 ICOUNT=shift=1,sleep=off APPEND="${APPEND:-} init_on_alloc=0" scripts/kmod-test.sh "$@"
+PLAN=cost SETTLE=10 SMP=1 ICOUNT=shift=1,sleep=off APPEND="${APPEND:-} init_on_alloc=0" scripts/kmod-test.sh "$@"
 command -v valgrind >/dev/null || { echo "skipped: no valgrind, so no count of the core's instructions"; exit 0; }
 for series in ${*:-6.1 6.12}; do
 	log=$work/$series.log.sent/cost.oplog

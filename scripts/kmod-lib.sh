@@ -62,7 +62,7 @@ initrd() {
 		PLAN="${PLAN:-all}" OPS=${OPS:-300} SEEDS="${SEEDS:-1}" KINDS="${KINDS:-random failing}"
 		EVICTORS="${EVICTORS:-fifo lru clock lfu arc s3fifo random}" SERIALS="${SERIALS:-0 2}"
 		FAILS=${FAILS:-10} FAIL_STEP=${FAIL_STEP:-1} KILLS=${KILLS:-40}
-		FUZZ=${FUZZ:-1} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1} INJECT_STEP=${INJECT_STEP:-5}
+		FUZZ=${FUZZ:-1} FUZZ_SEED=${FUZZ_SEED:-1} TURNS_MIB=${TURNS_MIB:-512} TURNS_ROUNDS=${TURNS_ROUNDS:-1} INJECT_STEP=${INJECT_STEP:-5} SETTLE=${SETTLE:-0}
 	E
 	(cd $root && find . | cpio -o -H newc --quiet) >"$1"
 	rm -rf $root
