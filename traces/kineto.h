@@ -4,7 +4,8 @@
  *
  * tr_kineto_read.c keeps of each event what a replay needs, in small tables;
  * tr_kineto_join.c finds which operator launched which kernel; tr_kineto.c
- * derives operands and makes a job of it.
+ * derives operands and makes a job of it.  Memory goes with operators, kernels
+ * and allocations: 120 MB for a training's file of 1 GB.
  */
 #ifndef TR_KINETO_H
 #define TR_KINETO_H
@@ -109,6 +110,8 @@ struct kn_told {
 	u64 with, without, guessed_bytes, guesses, iterations;
 };
 void kn_resolve(struct kn *k, struct kn_told *told);
+/* The builder has all: what was kept of events goes.  kn_fini() does that too. */
+void kn_drop_events(struct kn *k);
 void kn_fini(struct kn *k);
 
 static inline const struct kn_operand *kn_operands(const struct kn *k, const struct kn_op *op,

@@ -117,6 +117,7 @@ static int import(struct kn *k, const char *out, struct tr_writer **w)
 		return -EINVAL;
 	}
 	tell_derived(k, &told);
+	kn_drop_events(k); /* the writer needs room of its own */
 	return write_job(k, out, w);
 }
 

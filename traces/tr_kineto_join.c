@@ -219,6 +219,9 @@ void kn_join(struct kn *k)
 		w->op = l->op;
 		w->phase = l->phase;
 	}
+	free(k->launches); /* have passed on all that they know */
+	k->launches = NULL;
+	k->nlaunches = 0;
 	for (size_t i = 0; i < k->nmemory; i++)
 		k->memory[i].device = dense(k->devices, k->ndevices, k->memory[i].device);
 	sort(k->work, k->nwork, sizeof(*k->work), work_by_launch);

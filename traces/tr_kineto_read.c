@@ -411,13 +411,23 @@ int kn_read(struct kn *k, struct tr_bytes *in)
 	return tr_json_read(in, &ops, k);
 }
 
-void kn_fini(struct kn *k)
+void kn_drop_events(struct kn *k)
 {
 	free(k->ops);
 	free(k->launches);
 	free(k->work);
 	free(k->memory);
 	free(k->steps);
+	k->ops = NULL;
+	k->launches = NULL;
+	k->work = NULL;
+	k->memory = NULL;
+	k->steps = NULL;
+}
+
+void kn_fini(struct kn *k)
+{
+	kn_drop_events(k);
 	free(k->sigs);
 	free(k->operands);
 	free(k->sig_slots);

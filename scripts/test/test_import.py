@@ -11,6 +11,7 @@ import io
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -73,6 +74,16 @@ class Import(unittest.TestCase):
         rc, out, err = run("import", fmt, path, "-o", self.out)
         self.assertEqual(rc, 2, err)
         self.assertIn(words, err)
+
+    def peak_of(self, fmt, path):
+        """Bytes of memory that the import needed, or this process if that has more."""
+        env = dict(os.environ, ASAN_OPTIONS="quarantine_size_mb=1")  # freed memory is not kept
+        pid = os.posix_spawn(PROGRAM, [PROGRAM, "trace", "import", fmt, path, "-o", self.out], env,
+                             file_actions=[(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+                                           (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+        _, status, used = os.wait4(pid, 0)
+        self.assertEqual(status, 0)
+        return used.ru_maxrss * 1024
 
 
 # ---- Kineto ------------------------------------------------------------------
@@ -150,6 +161,26 @@ class Kineto(Import):
         (result,) = [t[0] for t in kernels[0]["touch"] if t[3] == "w"]
         self.assertEqual(kernels[1]["touch"], [[result, 0, 32768, "rw"]])
         self.assertEqual(sum(r["ev"] == "free" for r in rows), 2)
+
+    def test_needs_less_memory_than_the_file_has(self):
+        """64 MB with as many kernels as real files have (one in 3.5 KB), the rest stacks."""
+        text = json.dumps(two_steps())[1:-1].replace("%", "%%")
+        text = re.sub(r'"(ts|correlation)": (\d+)',
+                      lambda m: '"%s": %%(at)d%04d' % (m[1], int(m[2])), text)
+        stack = {"ph": "X", "cat": "python_function", "name": "train.py(7): " + "f" * 400, "pid": 1,
+                 "tid": 1, "ts": 1, "dur": 1, "args": {"Python id": 1, "Python thread": 0}}
+        rest = json.dumps(stack) + ","
+        path = os.path.join(TMP, "long.json")
+        with open(path, "w") as f:
+            f.write('{"traceEvents": [')
+            for at in range(4500):
+                f.write(text % {"at": at + 1} + "," + rest * 20)
+            f.write("{}]}")
+        size = os.path.getsize(path)
+        peak = self.peak_of("kineto", path)
+        os.unlink(path)
+        self.assertGreater(size, 60e6)
+        self.assertLess(peak, size)
 
     def test_operands_by_size_and_order(self):
         rows, err = self.imported("kineto", spill("k.json", chrome(two_steps())))
