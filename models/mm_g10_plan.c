@@ -102,7 +102,8 @@ static void place_life(struct planner *p, u32 id)
 	double us = p->net->us[t->birth] - (double)t->bytes * p->par->alloc_us_per_byte;
 	int at = us < 0 ? 0 : kernel_at(p, us, 0, t->birth);
 
-	at = gs_max(at, 0);
+	if (at < 0)
+		at = 0;
 	if (!p->gds)
 		hint(p, G10_GPU, at, id);
 	add_est(p, 0, us < 0 ? 0 : at, -(long long)t->bytes);

@@ -70,7 +70,7 @@ static int fill(struct tr_lines *l)
 	if (ret == 1)
 		tr_put_bytes(&l->text, p, n);
 	l->eof = !ret;
-	l->err = gs_min(ret, 0);
+	l->err = ret < 0 ? ret : 0;
 	return l->err;
 }
 

@@ -66,6 +66,11 @@ static bool has(struct reader *r, const char *table, const char *column)
 	return found;
 }
 
+static u64 at_least_0(sqlite3_int64 x)
+{
+	return x < 0 ? 0 : (u64)x;
+}
+
 /* The first two columns of the first row; 0 where there is none.  0 or -errno (said). */
 static int numbers(struct reader *r, const char *sql, u64 *a, u64 *b)
 {
@@ -76,8 +81,8 @@ static int numbers(struct reader *r, const char *sql, u64 *a, u64 *b)
 		return ret;
 	step = sqlite3_step(s);
 	if (step == SQLITE_ROW) {
-		*a = (u64)gs_max(0, (u64)sqlite3_column_int64(s, 0));
-		*b = (u64)gs_max(0, (u64)sqlite3_column_int64(s, 1));
+		*a = at_least_0(sqlite3_column_int64(s, 0));
+		*b = at_least_0(sqlite3_column_int64(s, 1));
 	} else if (step != SQLITE_DONE) {
 		ret = fail(r);
 	}
