@@ -28,7 +28,7 @@ export OPS=${OPS:-100} EVICTORS=${EVICTORS:-fifo lru arc} SERIALS=${SERIALS:-0 1
 export TURNS_MIB=${TURNS_MIB:-192}
 # noapic: without ACPI the timer is not found behind the IO-APIC
 export APPEND="${APPEND:-} noapic loglevel=5 rcupdate.rcu_cpu_stall_timeout=120"
-complaints='BUG|WARNING|KASAN|UBSAN|ODEBUG|Oops|unreferenced object|INFO: |possible .* (locking|lock)|inconsistent lock|page_table_check|gmem: leak'
+complaints='BUG|WARNING|KASAN: |UBSAN: |ODEBUG|Oops|unreferenced object|INFO: |possible .* (locking|lock)|inconsistent lock|page_table_check|gmem: leak'
 
 # Packages PACKAGE... unpacked into directory $1.
 unpack() {
