@@ -2,20 +2,24 @@
 /* build.c - a job put together from what a foreign trace tells: collection */
 #include "traces/build.h"
 
-enum { NAME_MAX_BYTES = 1024 };
+enum { NAME_MAX_BYTES = 1024, TABLE_MEMORY = 1 << 20 };
 
 void tb_init(struct tr_build *b, const char *path)
 {
 	*b = (struct tr_build){ .path = path };
+	b->kernels = tr_spill_new(sizeof(struct tb_kernel), NULL, TABLE_MEMORY);
+	b->kernel_uses = tr_spill_new(sizeof(struct tb_use), NULL, TABLE_MEMORY);
+	b->events = tr_spill_new(sizeof(struct tb_event), NULL, TABLE_MEMORY);
 	tr_put_u8(&b->texts, 0);
 }
 
 void tb_fini(struct tr_build *b)
 {
 	free(b->bufs);
-	free(b->kernels);
 	free(b->uses);
-	free(b->events);
+	tr_spill_free(b->kernels);
+	tr_spill_free(b->kernel_uses);
+	tr_spill_free(b->events);
 	free(b->slots);
 	tr_buf_fini(&b->texts);
 }
@@ -107,21 +111,40 @@ u32 tb_buffer(struct tr_build *b, u64 bytes, enum tb_life life, u16 device)
 	return (u32)b->nbufs++;
 }
 
+static void kernel_end(struct tr_build *b)
+{
+	if (!b->open)
+		return;
+	tr_spill_put(b->kernels, &b->last);
+	for (u32 i = 0; i < b->last.nuses; i++)
+		tr_spill_put(b->kernel_uses, &b->uses[i]);
+	b->most_uses = (u32)gs_max(b->most_uses, b->last.nuses);
+	b->open = false;
+}
+
 struct tb_kernel *tb_kernel(struct tr_build *b)
 {
-	GS_PUSH_ROOM(b->kernels, b->nkernels, b->kernels_cap);
-	b->kernels[b->nkernels] = (struct tb_kernel){ .use = (u32)b->nuses,
-						      .opclass = GS_OTHER_CLASS,
-						      .dtype = GS_OTHER_DTYPE,
-						      .phase = GS_OTHER_PHASE };
-	return &b->kernels[b->nkernels++];
+	kernel_end(b);
+	b->last = (struct tb_kernel){ .opclass = GS_OTHER_CLASS,
+				      .dtype = GS_OTHER_DTYPE,
+				      .phase = GS_OTHER_PHASE };
+	b->open = true;
+	b->nkernels++;
+	return &b->last;
+}
+
+void tb_kernel_drop(struct tr_build *b)
+{
+	gs_assert(b->open && !b->last.nuses);
+	b->open = false;
+	b->nkernels--;
 }
 
 /* One operand for ranges of a buffer that touch each other. */
-static bool join(struct tr_build *b, const struct tb_kernel *k, const struct tb_use *u)
+static bool join(struct tr_build *b, const struct tb_use *u)
 {
-	for (u32 i = 0; i < k->nuses; i++) {
-		struct tb_use *o = &b->uses[k->use + i];
+	for (u32 i = 0; i < b->last.nuses; i++) {
+		struct tb_use *o = &b->uses[i];
 		u64 end = gs_max(o->off + o->bytes, u->off + u->bytes);
 
 		if (o->buf != u->buf || o->off > u->off + u->bytes || u->off > o->off + o->bytes)
@@ -136,32 +159,33 @@ static bool join(struct tr_build *b, const struct tb_kernel *k, const struct tb_
 
 void tb_use(struct tr_build *b, u32 buf, u8 access, u64 off, u64 bytes)
 {
-	struct tb_kernel *k = &b->kernels[b->nkernels - 1];
+	struct tb_kernel *k = &b->last;
 	struct tb_buf *f = &b->bufs[buf];
 	struct tb_use use = { buf, access, off, bytes };
-	u32 at = (u32)b->nkernels - 1;
 
 	if (!bytes || off > U64_MAX - bytes || k->nuses == U16_MAX)
 		return;
 	f->bytes = gs_max(f->bytes, off + bytes);
-	f->first = f->first == U32_MAX ? at : f->first;
-	f->last = at;
+	if (f->first == U32_MAX) {
+		f->first = b->nkernels - 1;
+		f->born = k->phase;
+	}
+	f->last = b->nkernels - 1;
 	if (access & GS_READ)
 		f->reads |= (u8)(1 << k->phase);
 	if (access & GS_WRITE)
 		f->writes |= (u8)(1 << k->phase);
-	if (join(b, k, &use))
+	if (join(b, &use))
 		return;
-	GS_PUSH_ROOM(b->uses, b->nuses, b->uses_cap);
-	b->uses[b->nuses++] = use;
-	k->nuses++;
+	GS_PUSH_ROOM(b->uses, k->nuses, b->uses_cap);
+	b->uses[k->nuses++] = use;
 }
 
 static void event(struct tr_build *b, enum tb_event_type type, u32 buf)
 {
-	GS_PUSH_ROOM(b->events, b->nevents, b->events_cap);
-	b->events[b->nevents++] =
-		(struct tb_event){ .kernel = (u32)b->nkernels, .type = type, .buf = buf };
+	struct tb_event e = { .kernel = b->nkernels, .type = type, .buf = buf };
+
+	tr_spill_put(b->events, &e);
 }
 
 void tb_alloc(struct tr_build *b, u32 buf)
@@ -177,14 +201,22 @@ void tb_free(struct tr_build *b, u32 buf)
 void tb_iteration(struct tr_build *b)
 {
 	event(b, TB_ITERATION, 0);
+	b->iterations = true;
+}
+
+void tb_rewind(struct tr_build *b)
+{
+	kernel_end(b);
+	tr_spill_rewind(b->kernels);
+	tr_spill_rewind(b->kernel_uses);
+	tr_spill_rewind(b->events);
 }
 
 u64 tb_kernel_bytes(const struct tr_build *b)
 {
-	const struct tb_kernel *k = &b->kernels[b->nkernels - 1];
 	u64 n = 0;
 
-	for (u32 i = 0; i < k->nuses; i++)
-		n += b->uses[k->use + i].bytes;
+	for (u32 i = 0; i < b->last.nuses; i++)
+		n += b->uses[i].bytes;
 	return n;
 }

@@ -5,12 +5,13 @@
  * An importer adds buffers and kernels in program order, and the events
  * between them; tb_write() derives what is missing (lifetimes, addresses,
  * kinds) and writes the whole as a .gmt.  Memory is proportional to the
- * kernels and their operands.
+ * buffers; kernels and their operands lie in temporary files.
  */
 #ifndef TR_BUILD_H
 #define TR_BUILD_H
 
 #include "traces/buf.h"
+#include "traces/spill.h"
 #include "traces/trace.h"
 
 enum tb_life {
@@ -26,6 +27,7 @@ struct tb_buf {
 	u32 id; /* as written; U32_MAX: not yet */
 	u16 device;
 	u8 life, kind;
+	u8 born;	  /* phase of the first kernel */
 	u8 reads, writes; /* bit p: in phase p */
 	bool old;	  /* TB_EVENTS: alive before the first kernel */
 };
@@ -38,7 +40,7 @@ struct tb_use {
 
 struct tb_kernel {
 	u64 ps, flops;
-	u32 name, use;
+	u32 name;
 	u16 nuses, device, stream;
 	u8 opclass, dtype, phase;
 };
@@ -54,12 +56,13 @@ struct tr_build {
 	const char *path; /* for messages */
 	struct tb_buf *bufs;
 	size_t nbufs, bufs_cap;
-	struct tb_kernel *kernels;
-	size_t nkernels, kernels_cap;
-	struct tb_use *uses;
-	size_t nuses, uses_cap;
-	struct tb_event *events;
-	size_t nevents, events_cap;
+	struct tb_kernel last; /* the last kernel ... */
+	struct tb_use *uses;   /* ... and its operands */
+	size_t uses_cap;
+	u32 nkernels, most_uses;
+	bool open; /* the last kernel is not in kernels yet */
+	bool iterations;
+	struct tr_spill *kernels, *kernel_uses, *events; /* in program order */
 	struct tr_buf texts; /* names, each once; begins with an empty one */
 	u32 *slots;	     /* hash table of their offsets */
 	u32 nslots, nnames;
@@ -73,8 +76,10 @@ u32 tb_name(struct tr_build *b, const char *s);
 const char *tb_text(const struct tr_build *b, u32 name);
 
 u32 tb_buffer(struct tr_build *b, u64 bytes, enum tb_life life, u16 device);
-/* Kernels follow in program order; its operands by tb_use() right behind. */
+/* Kernels follow in program order; each is there until the next, its operands by tb_use(). */
 struct tb_kernel *tb_kernel(struct tr_build *b);
+/* The last kernel was none.  [it has no operands] */
+void tb_kernel_drop(struct tr_build *b);
 /* The last kernel uses [off, off + bytes) of a buffer; one that is used already is joined. */
 void tb_use(struct tr_build *b, u32 buf, u8 access, u64 off, u64 bytes);
 /* TB_EVENTS: before the next kernel; and the mark of an iteration. */
@@ -85,6 +90,8 @@ void tb_iteration(struct tr_build *b);
 /* Bytes that the last kernel's operands have. */
 u64 tb_kernel_bytes(const struct tr_build *b);
 
+/* Nothing more comes: kernels, operands and events are read from the first on. */
+void tb_rewind(struct tr_build *b);
 /* Write all of it into a new writer for @out.  0 or -errno (said). */
 int tb_write(struct tr_build *b, const char *out, const struct tr_meta *meta, struct tr_writer **w);
 

@@ -19,10 +19,9 @@ enum {
  * forward kernel uses it: then a gradient where backward kernels do, else
  * state of the optimizer.  Born later: after the phase of its first kernel.
  */
-static u8 kind_of(const struct tr_build *b, const struct tb_buf *f)
+static u8 kind_of(const struct tb_buf *f)
 {
 	const u8 used = f->reads | f->writes, step = 1 << GS_STEP, back = 1 << GS_BACKWARD;
-	u8 phase;
 
 	if (f->kind != GS_NR_TENSOR_KINDS)
 		return f->kind;
@@ -35,10 +34,9 @@ static u8 kind_of(const struct tr_build *b, const struct tb_buf *f)
 	}
 	if (f->first == f->last)
 		return GS_WORKSPACE;
-	phase = b->kernels[f->first].phase;
-	if (phase == GS_BACKWARD)
+	if (f->born == GS_BACKWARD)
 		return GS_GRADIENT;
-	return phase == GS_STEP ? GS_WORKSPACE : GS_ACTIVATION;
+	return f->born == GS_STEP ? GS_WORKSPACE : GS_ACTIVATION;
 }
 
 /* ---- addresses --------------------------------------------------------- */
@@ -153,7 +151,7 @@ static int put_alloc(struct output *o, u32 buf)
 		f->va = place(&o->space, f->bytes);
 	f->id = o->ntensors++;
 	op.alloc.tensor = f->id;
-	op.alloc.kind = kind_of(o->b, f);
+	op.alloc.kind = kind_of(f);
 	op.alloc.va = f->va;
 	op.alloc.bytes = f->bytes;
 	op.alloc.name = tb_text(o->b, f->name);
@@ -187,8 +185,10 @@ static int put_kernel(struct output *o, const struct tb_kernel *k)
 	u64 bytes = 0;
 
 	for (u32 i = 0; i < k->nuses; i++) {
-		const struct tb_use *u = &o->b->uses[k->use + i];
+		const struct tb_use *u = tr_spill_next(o->b->kernel_uses);
 
+		if (!u)
+			return tr_spill_err(o->b->kernel_uses);
 		o->touches[i] = (struct gs_touch){ .tensor = o->b->bufs[u->buf].id,
 						   .access = u->access,
 						   .off = u->off,
@@ -229,7 +229,7 @@ static int put_old(struct output *o)
 }
 
 /* Kernel @i with the buffers that live for it. */
-static int put_step(struct output *o, u32 i)
+static int put_step(struct output *o, const struct tb_kernel *k, u32 i)
 {
 	const struct tr_build *b = o->b;
 	int ret = 0;
@@ -237,36 +237,31 @@ static int put_step(struct output *o, u32 i)
 	while (!ret && o->next_born < o->nlife && b->bufs[o->born[o->next_born]].first == i)
 		ret = put_alloc(o, o->born[o->next_born++]);
 	if (!ret)
-		ret = put_kernel(o, &b->kernels[i]);
+		ret = put_kernel(o, k);
 	while (!ret && o->next_dead < o->nlife && b->bufs[o->dead[o->next_dead]].last == i)
 		ret = put_free(o, o->dead[o->next_dead++]);
 	return ret;
-}
-
-static bool has_iterations(const struct tr_build *b)
-{
-	for (size_t e = 0; e < b->nevents; e++)
-		if (b->events[e].type == TB_ITERATION)
-			return true;
-	return false;
 }
 
 /* A job without marks is one iteration. */
 static int put_all(struct output *o)
 {
 	const struct tr_build *b = o->b;
-	size_t e = 0;
+	const struct tb_event *e = tr_spill_next(b->events);
+	const struct tb_kernel *k = tr_spill_next(b->kernels);
 	int ret = put_old(o);
 
-	if (!ret && !has_iterations(b))
+	if (!ret && !b->iterations)
 		ret = put_iteration(o);
-	for (u32 i = 0; !ret && i <= b->nkernels; i++) {
-		while (!ret && e < b->nevents && b->events[e].kernel == i)
-			ret = put_event(o, &b->events[e++]);
-		if (!ret && i < b->nkernels)
-			ret = put_step(o, i);
+	for (u32 i = 0; !ret && (k || e); i++) {
+		for (; !ret && e && (!k || e->kernel == i); e = tr_spill_next(b->events))
+			ret = put_event(o, e);
+		if (!ret && k)
+			ret = put_step(o, k, i);
+		k = k ? tr_spill_next(b->kernels) : NULL;
 	}
-	return ret;
+	ret = ret ? ret : tr_spill_err(b->events);
+	return ret ? ret : tr_spill_err(b->kernels);
 }
 
 static int by_first(const void *x, const void *y, void *arg)
@@ -317,15 +312,13 @@ static u64 first_va(const struct tr_build *b)
 int tb_write(struct tr_build *b, const char *out, const struct tr_meta *meta, struct tr_writer **w)
 {
 	struct output o = { .b = b, .w = tr_writer_new(out, meta) };
-	u32 most = 1;
 	int ret;
 
 	*w = NULL;
 	if (!o.w)
 		return -EIO;
-	for (size_t i = 0; i < b->nkernels; i++)
-		most = (u32)gs_max(most, b->kernels[i].nuses);
-	o.touches = gs_calloc(most, sizeof(*o.touches));
+	tb_rewind(b);
+	o.touches = gs_calloc(b->most_uses + 1, sizeof(*o.touches));
 	o.space.next = first_va(b);
 	plan_lives(&o);
 	ret = put_all(&o);

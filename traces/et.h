@@ -44,8 +44,9 @@ struct et {
 	size_t noperands, operands_cap;
 	u32 *devices; /* names */
 	size_t ndevices, devices_cap;
-	u32 cpu;       /* bit d: device d is a CPU */
-	bool too_many; /* operands of a node */
+	u32 cpu;		 /* bit d: device d is a CPU */
+	u16 numbers[ET_DEVICES]; /* of devices that count: in the order of their names */
+	bool too_many;		 /* operands of a node */
 	u64 kernels, without, idle, host_only, storages, generations, roofline, iterations;
 };
 

@@ -172,7 +172,8 @@ static void name_buffers(struct et *e, struct storages *s, const struct et_node 
 		}
 		e->storages += row->buf == U32_MAX;
 		e->generations++;
-		row->buf = tb_buffer(e->b, 0, o->output ? TB_USED : TB_BEFORE, o->device);
+		row->buf =
+			tb_buffer(e->b, 0, o->output ? TB_USED : TB_BEFORE, e->numbers[o->device]);
 		bufs[i] = row->buf;
 	}
 }
@@ -231,7 +232,7 @@ static void add_kernel(struct et *e, const struct et_node *n, const u32 *bufs)
 	for (u32 i = 0; i < n->n && !first; i++)
 		if (counts(e, &e->operands[n->first + i]))
 			first = &e->operands[n->first + i];
-	k->device = first ? first->device : first_device(e);
+	k->device = e->numbers[first ? first->device : first_device(e)];
 	k->name = n->name;
 	k->opclass = tr_aten_class(name);
 	k->phase = phase_of(e, n);
@@ -239,9 +240,8 @@ static void add_kernel(struct et *e, const struct et_node *n, const u32 *bufs)
 	k->stream = n->stream;
 	k->flops = flops_of(e, n);
 	use_operands(e, n, bufs);
-	k = &e->b->kernels[e->b->nkernels - 1];
 	if (!k->nuses && !n->device) {
-		e->b->nkernels--;
+		tb_kernel_drop(e->b);
 		return;
 	}
 	k->ps = n->ps;
@@ -303,6 +303,33 @@ static void add_kernels(struct et *e)
 	free(s.tensors.keys);
 }
 
+/* The devices that count, in the order of their names; how many. */
+static u32 sort_devices(struct et *e, u16 *devices)
+{
+	u32 n = 0;
+
+	for (u16 i = 0; i < e->ndevices; i++) {
+		const char *name = tb_text(e->b, e->devices[i]);
+		u32 j = n;
+
+		if (e->cpu >> i & 1)
+			continue;
+		for (; j && strcmp(tb_text(e->b, e->devices[devices[j - 1]]), name) > 0; j--)
+			devices[j] = devices[j - 1];
+		devices[j] = i;
+		n++;
+	}
+	return n;
+}
+
+static void number_devices(struct et *e)
+{
+	u16 devices[ET_DEVICES];
+
+	for (u32 i = sort_devices(e, devices); i-- > 0;)
+		e->numbers[devices[i]] = (u16)i;
+}
+
 int et_finish(struct et *e)
 {
 	u32 all = (u32)((1ULL << e->ndevices) - 1);
@@ -318,6 +345,7 @@ int et_finish(struct et *e)
 	}
 	if (e->cpu == all)
 		e->cpu = 0;
+	number_devices(e);
 	qsort(e->nodes, e->nnodes, sizeof(*e->nodes), by_id);
 	for (size_t i = 0; i < e->nnodes; i++)
 		if (!e->nodes[i].idle && on_device(e, &e->nodes[i]))
@@ -330,33 +358,14 @@ int et_finish(struct et *e)
 	return -EINVAL;
 }
 
-/* Devices that count are numbered anew, in the order of their names. */
 int et_write(struct et *e, const char *out, struct tr_meta *meta, struct tr_writer **w)
 {
 	const char *names[ET_DEVICES];
-	u16 number[ET_DEVICES] = { 0 };
-	u32 n = 0;
+	u16 devices[ET_DEVICES];
 
-	for (size_t i = 0; i < e->ndevices; i++) {
-		if (e->cpu >> i & 1)
-			continue;
-		names[n++] = tb_text(e->b, e->devices[i]);
-		for (u32 j = n - 1; j && strcmp(names[j - 1], names[j]) > 0; j--) {
-			const char *swap = names[j];
-
-			names[j] = names[j - 1];
-			names[j - 1] = swap;
-		}
-	}
-	for (size_t i = 0; i < e->ndevices; i++)
-		for (u32 j = 0; j < n; j++)
-			if (names[j] == tb_text(e->b, e->devices[i]))
-				number[i] = (u16)j;
-	for (size_t i = 0; i < e->b->nbufs; i++)
-		e->b->bufs[i].device = number[e->b->bufs[i].device];
-	for (size_t i = 0; i < e->b->nkernels; i++)
-		e->b->kernels[i].device = number[e->b->kernels[i].device];
+	meta->ndevices = sort_devices(e, devices);
+	for (u32 i = 0; i < meta->ndevices; i++)
+		names[i] = tb_text(e->b, e->devices[devices[i]]);
 	meta->device_names = names;
-	meta->ndevices = n;
 	return tb_write(e->b, out, meta, w);
 }

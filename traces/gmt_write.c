@@ -14,6 +14,7 @@
 
 #include "sim/out.h"
 #include "traces/gmt.h"
+#include "traces/spill.h"
 
 /*
  * zstd's levels.  A file is written once: 12 makes jobs of many devices a quarter
@@ -62,18 +63,6 @@ static int write_all(struct tr_writer *w, const u8 *p, size_t n)
 		w->pos += (u64)done;
 	}
 	return 0;
-}
-
-static int open_unnamed(void)
-{
-	const char *dir = getenv("TMPDIR");
-	char *name = gs_asprintf("%s/gmemsim.XXXXXX", dir && *dir ? dir : "/tmp");
-	int fd = mkstemp(name);
-
-	if (fd >= 0)
-		unlink(name);
-	free(name);
-	return fd;
 }
 
 static int open_named(struct tr_writer *w)
@@ -315,7 +304,7 @@ struct tr_writer *tr_writer_new(const char *path, const struct tr_meta *meta)
 
 	gs_assert(meta->ndevices >= 1 && meta->ndevices <= TR_MAX_DEVICES);
 	w->path = path ? gs_strdup(path) : NULL;
-	w->fd = path ? open_named(w) : open_unnamed();
+	w->fd = path ? open_named(w) : tr_spill_file();
 	w->enc = gmt_enc_new();
 	w->zstd = ZSTD_createCCtx();
 	gs_assert(w->zstd);

@@ -26,20 +26,15 @@ static const char *why_not(const struct kn *k)
 
 static void tell_found(const struct kn *k)
 {
-	u64 allocs = 0, frees = 0, bytes = 0;
 	char a[24], c[24];
 
-	for (size_t i = 0; i < k->nmemory; i++) {
-		allocs += k->memory[i].bytes > 0;
-		frees += k->memory[i].bytes < 0;
-		bytes += k->memory[i].bytes > 0 ? (u64)k->memory[i].bytes : 0;
-	}
 	gs_info("%s: found: %llu kernels, %llu copies (%s), %llu fills, %zu streams, %zu devices",
 		k->b->path, k->nkernels, k->ncopies, gs_text_bytes(k->copied, c), k->nfills,
 		k->nstreams, k->ndevices);
 	gs_info("%s: found: shapes of %llu operators, %llu allocations of %llu bytes (%s), %llu "
 		"frees, %zu steps",
-		k->b->path, k->nshapes, allocs, bytes, gs_text_bytes(bytes, a), frees, k->nsteps);
+		k->b->path, k->nshapes, k->nallocs, k->alloc_bytes,
+		gs_text_bytes(k->alloc_bytes, a), k->nmemory - k->nallocs, k->nsteps);
 }
 
 static void tell_derived(const struct kn *k, const struct kn_told *t)
@@ -100,6 +95,7 @@ static int import(struct kn *k, const char *out, struct tr_writer **w)
 {
 	const char *why = why_not(k);
 	struct kn_told told = { 0 };
+	int ret;
 
 	if (why && k->nevents)
 		tell_found(k);
@@ -107,9 +103,11 @@ static int import(struct kn *k, const char *out, struct tr_writer **w)
 		gs_err("%s: cannot be replayed: it %s", k->b->path, why);
 		return -EINVAL;
 	}
-	kn_join(k);
-	kn_buffers(k);
-	kn_resolve(k, &told);
+	ret = kn_join(k);
+	ret = ret ? ret : kn_buffers(k);
+	ret = ret ? ret : kn_resolve(k, &told);
+	if (ret)
+		return ret;
 	tell_found(k);
 	if (!told.with) {
 		gs_err("%s: cannot be replayed: no kernel belongs to an operator with shapes",
@@ -125,13 +123,14 @@ int tr_kineto_import(const char *path, const char *out, struct tr_writer **w)
 {
 	struct tr_bytes *in = tr_bytes_open(path);
 	struct tr_build b;
-	struct kn k = { .b = &b };
+	struct kn k;
 	int ret;
 
 	*w = NULL;
 	if (!in)
 		return -EINVAL;
 	tb_init(&b, path);
+	kn_init(&k, &b);
 	ret = kn_read(&k, in);
 	tr_bytes_close(in);
 	if (!ret)

@@ -16,77 +16,18 @@ struct derive {
 	struct kn_pools pools;
 	u32 *next_alloc; /* by buffer: the one that its operator allocated before */
 	u32 *last_read;	 /* by buffer: number of the kernel, from 1 */
-	u32 last_op;	 /* whose operands are in in[] */
-	u32 *in;
+	u32 *in;	 /* operands of the operator */
 	size_t nin, in_cap;
-	size_t run_end; /* work of the operator goes up to here */
+	struct kn_work *run; /* what it launched, without a break */
+	size_t nrun, run_cap;
 	size_t longest; /* ... and this kernel of it gets its FLOPs */
-	u8 phase_before;
-	size_t memory, step; /* events that come */
+	u8 phase, phase_before;
+	const struct kn_work *work; /* events that come; NULL: none */
+	const struct kn_memory *memory;
+	size_t step;
 };
 
-/* ---- buffers that the allocator's events tell ------------------------------ */
-
-/* By address, or where there are none by size: what is allocated. */
-struct known {
-	u64 key; /* 0: empty */
-	u32 *bufs;
-	size_t n, cap;
-};
-
-static struct known *known_slot(struct known *t, u32 n, u64 key)
-{
-	u32 i = (u32)gs_hash(&key, sizeof(key), 0) & (n - 1);
-
-	while (t[i].key && t[i].key != key)
-		i = (i + 1) & (n - 1);
-	return &t[i];
-}
-
-static u64 memory_key(const struct kn *k, const struct kn_memory *m)
-{
-	u64 bytes = m->bytes < 0 ? -(u64)m->bytes : (u64)m->bytes;
-	u64 what[2] = { m->device, k->no_addresses ? bytes : m->va };
-
-	return gs_hash(what, sizeof(what), 0) | 1;
-}
-
-/*
- * A buffer of each allocation.  Freed without having been allocated: was there
- * before.  Without addresses only sizes can be counted here: which buffer is
- * freed is decided when its readers are known.
- */
-void kn_buffers(struct kn *k)
-{
-	u32 n = 1024;
-	struct known *table;
-
-	while (n < 2 * k->nmemory)
-		n *= 2;
-	table = gs_calloc(n, sizeof(*table));
-	for (size_t i = 0; i < k->nmemory; i++) {
-		struct kn_memory *m = &k->memory[i];
-		struct known *s = known_slot(table, n, memory_key(k, m));
-
-		s->key = memory_key(k, m);
-		if (m->bytes < 0 && s->n) {
-			m->buf = s->bufs[--s->n];
-			m->buf = k->no_addresses ? KN_NONE : m->buf;
-			continue;
-		}
-		m->buf = tb_buffer(k->b, m->bytes < 0 ? -(u64)m->bytes : (u64)m->bytes, TB_EVENTS,
-				   m->device);
-		k->b->bufs[m->buf].va = m->va;
-		k->b->bufs[m->buf].old = m->bytes < 0;
-		if (m->bytes < 0)
-			continue;
-		GS_PUSH_ROOM(s->bufs, s->n, s->cap);
-		s->bufs[s->n++] = m->buf;
-	}
-	for (u32 i = 0; i < n; i++)
-		free(table[i].bufs);
-	free(table);
-}
+/* ---- allocations and frees ------------------------------------------------ */
 
 /*
  * The buffer that a free without an address means: one that the same operator
@@ -104,7 +45,7 @@ static u32 freed(struct derive *d, const struct kn_memory *m)
 
 		if (bufs[buf].bytes != -(u64)m->bytes || bufs[buf].life != TB_EVENTS)
 			continue;
-		if (m->op != KN_NONE && d->k->ops[m->op].allocs == buf)
+		if (m->owner != KN_NONE && d->k->owners[m->owner].allocs == buf)
 			return buf;
 		if (best == KN_NONE || d->last_read[buf] > d->last_read[best])
 			best = buf;
@@ -126,10 +67,10 @@ static void on_memory(struct derive *d, const struct kn_memory *m)
 	}
 	tb_alloc(d->k->b, m->buf);
 	kn_pool_add(&d->pools, m->buf);
-	if (m->op == KN_NONE)
+	if (m->owner == KN_NONE)
 		return;
-	d->next_alloc[m->buf] = d->k->ops[m->op].allocs;
-	d->k->ops[m->op].allocs = m->buf;
+	d->next_alloc[m->buf] = d->k->owners[m->owner].allocs;
+	d->k->owners[m->owner].allocs = m->buf;
 }
 
 /* ---- operands of an operator ---------------------------------------------- */
@@ -160,12 +101,11 @@ static u32 find_buffer(struct derive *d, const struct kn_operand *o, bool parame
 
 static void find_operands(struct derive *d, const struct kn_work *w)
 {
-	const struct kn_op *op = &d->k->ops[w->op];
+	const struct kn_owner *op = &d->k->owners[w->owner];
 	u32 parameters = tr_aten_parameters(tb_text(d->k->b, op->name)), n;
 	const struct kn_operand *o = kn_operands(d->k, op, &n);
 
 	d->nin = 0;
-	d->last_op = w->op;
 	for (u32 i = 0; i < n; i++) {
 		bool parameter = o[i].position < 32 && (parameters >> o[i].position & 1);
 		u32 buf = find_buffer(d, &o[i], parameter, w->phase, w->device);
@@ -193,7 +133,7 @@ static void use(struct derive *d, u32 buf, u8 access, u64 bytes)
 }
 
 /* What the operator allocated and still has is written.  Was there any? */
-static bool use_allocated(struct derive *d, const struct kn_op *op, u64 bytes)
+static bool use_allocated(struct derive *d, const struct kn_owner *op, u64 bytes)
 {
 	bool any = false;
 
@@ -206,7 +146,7 @@ static bool use_allocated(struct derive *d, const struct kn_op *op, u64 bytes)
 	return any;
 }
 
-static void use_operands(struct derive *d, const struct kn_op *op)
+static void use_operands(struct derive *d, const struct kn_owner *op)
 {
 	const char *name = tb_text(d->k->b, op->name);
 	u8 first = tr_aten_overwrites(name) ? GS_WRITE : GS_READ | GS_WRITE;
@@ -222,7 +162,7 @@ static void use_operands(struct derive *d, const struct kn_op *op)
 }
 
 /* Without the allocator's events: the result is a new buffer, from shapes. */
-static void use_result(struct derive *d, const struct kn_op *op, const struct kn_work *w)
+static void use_result(struct derive *d, const struct kn_owner *op, const struct kn_work *w)
 {
 	struct tr_shape shapes[16];
 	u64 bytes[16], result;
@@ -242,7 +182,7 @@ static void use_result(struct derive *d, const struct kn_op *op, const struct kn
 	kn_pool_add(&d->pools, d->in[d->nin++]);
 }
 
-static void use_copy(struct derive *d, const struct kn_op *op, const struct kn_work *w)
+static void use_copy(struct derive *d, const struct kn_owner *op, const struct kn_work *w)
 {
 	u32 n;
 
@@ -255,7 +195,7 @@ static void use_copy(struct derive *d, const struct kn_op *op, const struct kn_w
 	}
 }
 
-static u64 flops_of(const struct derive *d, const struct kn_op *op)
+static u64 flops_of(const struct derive *d, const struct kn_owner *op)
 {
 	static const u8 sizes[GS_NR_DTYPES] = { 8, 4, 4, 2, 2, 1, 8, 4, 1, 1 };
 	struct tr_shape shapes[16], out = { .ndims = 1 };
@@ -270,33 +210,27 @@ static u64 flops_of(const struct derive *d, const struct kn_op *op)
 	return tr_aten_flops(tb_text(d->k->b, op->name), shapes, n, out.dim[0] ? &out : NULL);
 }
 
-/* A run of kernels of one operator begins at @i. */
-static void begin_run(struct derive *d, size_t i)
+/* A run of kernels of one operator begins. */
+static void begin_run(struct derive *d)
 {
-	const struct kn *k = d->k;
+	const struct kn_work *w = d->run;
 
-	d->longest = i;
-	for (d->run_end = i; d->run_end < k->nwork; d->run_end++) {
-		const struct kn_work *w = &k->work[d->run_end];
-
-		if (w->op != k->work[i].op)
-			break;
-		if (w->sort == KN_KERNEL && w->ps > k->work[d->longest].ps)
-			d->longest = d->run_end;
-	}
-	find_operands(d, &k->work[i]);
-	if (!k->nmemory)
-		use_result(d, &k->ops[k->work[i].op], &k->work[i]);
+	d->longest = 0;
+	for (size_t i = 1; i < d->nrun; i++)
+		if (w[i].sort == KN_KERNEL && w[i].ps > w[d->longest].ps)
+			d->longest = i;
+	find_operands(d, w);
+	if (!d->k->nmemory)
+		use_result(d, &d->k->owners[w->owner], w);
 }
 
-static void use_all(struct derive *d, size_t i)
+static void use_all(struct derive *d, const struct kn_work *w)
 {
-	const struct kn_work *w = &d->k->work[i];
-	const struct kn_op *op = &d->k->ops[w->op];
+	const struct kn_owner *op = &d->k->owners[w->owner];
 	u32 n;
 
-	if (d->last_op != w->op || i >= d->run_end)
-		begin_run(d, i);
+	if (w == d->run)
+		begin_run(d);
 	if (w->sort != KN_KERNEL && w->sort != KN_COPY) {
 		use_copy(d, op, w);
 		return;
@@ -306,20 +240,17 @@ static void use_all(struct derive *d, size_t i)
 	kn_operands(d->k, op, &n);
 	for (size_t j = n; j < d->nin; j++)
 		use(d, d->in[j], GS_WRITE, U64_MAX);
-	if (i == d->longest)
-		d->k->b->kernels[d->k->b->nkernels - 1].flops = flops_of(d, op);
+	if (w == &d->run[d->longest])
+		d->k->b->last.flops = flops_of(d, op);
 }
 
-static void on_work(struct derive *d, size_t i)
+static void on_work(struct derive *d, const struct kn_work *w)
 {
-	struct kn_work *w = &d->k->work[i];
 	struct tb_kernel *t = tb_kernel(d->k->b);
-	const struct kn_op *op = w->op == KN_NONE ? NULL : &d->k->ops[w->op];
+	const struct kn_owner *op = w->owner == KN_NONE ? NULL : &d->k->owners[w->owner];
 	const struct kn_operand *o;
 	u32 n = 0;
 
-	if (w->sort == KN_COPY_IN && w->phase == GS_FORWARD)
-		w->phase = GS_DATA;
 	t->name = w->name;
 	t->ps = w->ps;
 	t->device = w->device;
@@ -332,9 +263,8 @@ static void on_work(struct derive *d, size_t i)
 	if (op) {
 		o = kn_operands(d->k, op, &n);
 		t->dtype = n ? o->shape.dtype : GS_OTHER_DTYPE;
-		use_all(d, i);
+		use_all(d, w);
 	}
-	t = &d->k->b->kernels[d->k->b->nkernels - 1];
 	*(t->nuses ? &d->told->with : &d->told->without) += 1;
 }
 
@@ -365,10 +295,9 @@ static void begin_optimizer(struct derive *d)
 
 static void old_ones_live(struct derive *d)
 {
-	for (size_t i = d->k->nmemory; i-- > 0;)
-		if (d->k->memory[i].bytes < 0 && d->k->memory[i].buf != KN_NONE &&
-		    d->k->b->bufs[d->k->memory[i].buf].old)
-			kn_pool_add(&d->pools, d->k->memory[i].buf);
+	for (u32 i = (u32)d->k->b->nbufs; i-- > 0;)
+		if (d->k->b->bufs[i].old)
+			kn_pool_add(&d->pools, i);
 }
 
 /* Steps of the profiler that began by @when. */
@@ -383,38 +312,63 @@ static void steps_until(struct derive *d, u64 when)
 /* Allocations and frees by @when, and the steps between them. */
 static void memory_until(struct derive *d, u64 when)
 {
-	const struct kn *k = d->k;
-
-	for (; d->memory < k->nmemory && k->memory[d->memory].when <= when; d->memory++) {
-		steps_until(d, k->memory[d->memory].when);
-		on_memory(d, &k->memory[d->memory]);
+	for (; d->memory && d->memory->when <= when; d->memory = tr_spill_next(d->k->memory)) {
+		steps_until(d, d->memory->when);
+		on_memory(d, d->memory);
 	}
 	steps_until(d, when);
 }
 
-void kn_resolve(struct kn *k, struct kn_told *told)
+/* The kernels that come next of one operator, or one of none.  False: there are none. */
+static bool next_run(struct derive *d)
 {
-	struct derive d = { .k = k, .told = told, .pools.b = k->b, .last_op = KN_NONE };
-	u8 phase = GS_OTHER_PHASE;
+	u32 owner = d->work ? d->work->owner : KN_NONE;
+
+	d->nrun = 0;
+	do {
+		if (!d->work)
+			break;
+		GS_PUSH_ROOM(d->run, d->nrun, d->run_cap);
+		d->run[d->nrun++] = *d->work;
+		d->work = tr_spill_next(d->k->work);
+	} while (owner != KN_NONE && d->work && d->work->owner == owner);
+	return d->nrun > 0;
+}
+
+static void resolve_work(struct derive *d, struct kn_work *w)
+{
+	memory_until(d, w->when);
+	if (!d->k->nsteps)
+		guess_iteration(d, w);
+	if (w->phase == GS_STEP && d->phase != GS_STEP)
+		begin_optimizer(d);
+	d->phase = w->phase;
+	if (w->sort == KN_COPY_IN && w->phase == GS_FORWARD)
+		w->phase = GS_DATA;
+	on_work(d, w);
+}
+
+int kn_resolve(struct kn *k, struct kn_told *told)
+{
+	struct derive d = { .k = k, .told = told, .pools.b = k->b, .phase = GS_OTHER_PHASE };
+	int ret;
 
 	d.next_alloc = gs_calloc(k->b->nbufs + 1, sizeof(u32));
 	d.last_read = gs_calloc(k->b->nbufs + 1, sizeof(u32));
+	tr_spill_rewind(k->memory);
+	d.memory = tr_spill_next(k->memory);
+	d.work = tr_spill_next(k->work);
 	old_ones_live(&d);
-	for (size_t i = 0; i < k->nwork; i++) {
-		const struct kn_work *w = &k->work[i];
-
-		memory_until(&d, w->when);
-		if (!k->nsteps)
-			guess_iteration(&d, w);
-		if (w->phase == GS_STEP && phase != GS_STEP)
-			begin_optimizer(&d);
-		phase = w->phase;
-		on_work(&d, i);
-	}
-	for (; d.memory < k->nmemory; d.memory++)
-		on_memory(&d, &k->memory[d.memory]);
+	while (next_run(&d))
+		for (size_t i = 0; i < d.nrun; i++)
+			resolve_work(&d, &d.run[i]);
+	for (; d.memory; d.memory = tr_spill_next(k->memory))
+		on_memory(&d, d.memory);
 	kn_pools_fini(&d.pools);
 	free(d.next_alloc);
 	free(d.last_read);
+	free(d.run);
 	free(d.in);
+	ret = tr_spill_err(k->memory);
+	return ret ? ret : tr_spill_err(k->work);
 }

@@ -7,6 +7,8 @@
  * An operator's operands belong to its kernels.  "External id" would be a
  * shorter way, but in most files it is not that of the operator.
  */
+#include <errno.h>
+
 #include "traces/kineto.h"
 
 static int by_thread_and_start(const void *x, const void *y)
@@ -40,6 +42,13 @@ static int launches_by_id(const void *x, const void *y)
 	if (a->id != b->id)
 		return a->id < b->id ? -1 : 1;
 	return a->when < b->when ? -1 : a->when > b->when;
+}
+
+static int work_by_id(const void *x, const void *y)
+{
+	const struct kn_work *a = x, *b = y;
+
+	return a->id < b->id ? -1 : a->id > b->id;
 }
 
 static int memory_by_thread(const void *x, const void *y)
@@ -77,113 +86,104 @@ static int work_by_launch(const void *x, const void *y)
 	return a->name < b->name ? -1 : a->name > b->name;
 }
 
-/* qsort() that takes an empty table without an address. */
-static void sort(void *v, size_t n, size_t size, int (*compare)(const void *, const void *))
+void kn_init(struct kn *k, struct tr_build *b)
 {
-	if (n)
-		qsort(v, n, size, compare);
+	*k = (struct kn){
+		.b = b,
+		.ops = tr_spill_new(sizeof(struct kn_op), by_thread_and_start, KN_MEMORY),
+		.launches = tr_spill_new(sizeof(struct kn_launch), launches_by_thread, KN_MEMORY),
+		.work = tr_spill_new(sizeof(struct kn_work), work_by_id, KN_MEMORY),
+		.memory = tr_spill_new(sizeof(struct kn_memory), memory_by_thread, KN_MEMORY),
+		.first_total = U64_MAX,
+		.most_total = U64_MAX,
+		.float_dtype = GS_F32,
+	};
 }
 
+/* @with, which may be NULL, takes the place of a table that was read.  0 or -errno (said). */
+static int replace(struct tr_spill **table, struct tr_spill *with)
+{
+	int ret = tr_spill_err(*table);
+
+	tr_spill_free(*table);
+	*table = with;
+	if (with)
+		tr_spill_rewind(with);
+	return ret ? ret : tr_spill_err(with);
+}
+
+/* ---- launches and allocations, to operators -------------------------------- */
+
 /* The operators that are open at a moment of a thread, outermost first. */
+struct open {
+	struct kn_op op;
+	u32 owner; /* KN_NONE: did nothing yet */
+};
+
 struct nest {
-	const struct kn *k;
-	u32 *open;
-	size_t n, cap, next; /* next: operator that begins next */
+	struct kn *k;
+	const struct kn_op *next; /* that begins next */
+	struct open *open;
+	size_t n, cap;
 };
 
 /* Go to @when on @thread; times and threads only grow. */
 static void nest_to(struct nest *s, u16 thread, u64 when)
 {
-	const struct kn *k = s->k;
-
-	while (s->n && (k->ops[s->open[s->n - 1]].thread != thread))
+	while (s->n && s->open[s->n - 1].op.thread != thread)
 		s->n--;
-	for (; s->next < k->nops; s->next++) {
-		const struct kn_op *op = &k->ops[s->next];
+	for (; s->next; s->next = tr_spill_next(s->k->ops)) {
+		const struct kn_op *op = s->next;
 
 		if (op->thread > thread || (op->thread == thread && op->start > when))
 			break;
 		if (op->thread < thread)
 			continue;
-		while (s->n && k->ops[s->open[s->n - 1]].end < op->start)
+		while (s->n && s->open[s->n - 1].op.end < op->start)
 			s->n--;
 		GS_PUSH_ROOM(s->open, s->n, s->cap);
-		s->open[s->n++] = (u32)s->next;
+		s->open[s->n++] = (struct open){ *op, KN_NONE };
 	}
-	while (s->n && k->ops[s->open[s->n - 1]].end < when)
+	while (s->n && s->open[s->n - 1].op.end < when)
 		s->n--;
+}
+
+static u32 owner_of(struct kn *k, struct open *o)
+{
+	if (o->owner == KN_NONE) {
+		GS_PUSH_ROOM(k->owners, k->nowners, k->owners_cap);
+		k->owners[k->nowners] = (struct kn_owner){ o->op.name, o->op.sig, KN_NONE };
+		o->owner = (u32)k->nowners++;
+	}
+	return o->owner;
 }
 
 /*
  * The operator whose operands are meant: the innermost that has tensors and
  * does something; else the innermost that does something.
  */
-static u32 nest_carrier(const struct nest *s)
+static u32 nest_owner(const struct nest *s)
 {
-	u32 any = KN_NONE;
+	struct open *any = NULL;
 
 	for (size_t i = s->n; i-- > 0;) {
-		const struct kn_op *op = &s->k->ops[s->open[i]];
+		struct open *o = &s->open[i];
 
-		if (tr_aten_idle(tb_text(s->k->b, op->name)))
+		if (tr_aten_idle(tb_text(s->k->b, o->op.name)))
 			continue;
-		if (op->sig)
-			return s->open[i];
-		any = any == KN_NONE ? s->open[i] : any;
+		if (o->op.sig)
+			return owner_of(s->k, o);
+		any = any ? any : o;
 	}
-	return any;
+	return any ? owner_of(s->k, any) : KN_NONE;
 }
 
 static u8 nest_phase(const struct nest *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		if (s->k->ops[s->open[i]].phase != GS_OTHER_PHASE)
-			return s->k->ops[s->open[i]].phase;
+		if (s->open[i].op.phase != GS_OTHER_PHASE)
+			return s->open[i].op.phase;
 	return GS_FORWARD;
-}
-
-static void join_launches(struct kn *k)
-{
-	struct nest s = { .k = k };
-
-	sort(k->launches, k->nlaunches, sizeof(*k->launches), launches_by_thread);
-	for (size_t i = 0; i < k->nlaunches; i++) {
-		struct kn_launch *l = &k->launches[i];
-
-		nest_to(&s, l->thread, l->when);
-		l->op = nest_carrier(&s);
-		l->phase = nest_phase(&s);
-	}
-	free(s.open);
-	sort(k->launches, k->nlaunches, sizeof(*k->launches), launches_by_id);
-}
-
-static void join_memory(struct kn *k)
-{
-	struct nest s = { .k = k };
-
-	sort(k->memory, k->nmemory, sizeof(*k->memory), memory_by_thread);
-	for (size_t i = 0; i < k->nmemory; i++) {
-		nest_to(&s, k->memory[i].thread, k->memory[i].when);
-		k->memory[i].op = nest_carrier(&s);
-	}
-	free(s.open);
-	sort(k->memory, k->nmemory, sizeof(*k->memory), memory_by_time);
-}
-
-static const struct kn_launch *find_launch(const struct kn *k, u64 id)
-{
-	size_t low = 0, high = k->nlaunches;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-
-		if (k->launches[mid].id < id)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return id && low < k->nlaunches && k->launches[low].id == id ? &k->launches[low] : NULL;
 }
 
 static u16 dense(const u16 *v, size_t n, u16 what)
@@ -194,6 +194,73 @@ static u16 dense(const u16 *v, size_t n, u16 what)
 	return 0; /* one of too many */
 }
 
+static bool is_earlier(const struct kn_launch *l, const struct kn_memory *m)
+{
+	return l->thread != m->thread ? l->thread < m->thread : l->when < m->when;
+}
+
+/* In one go through the operators, so that both find the same owners. */
+static int join_operators(struct kn *k)
+{
+	struct tr_spill *launches =
+		tr_spill_new(sizeof(struct kn_launch), launches_by_id, KN_MEMORY);
+	struct tr_spill *memory = tr_spill_new(sizeof(struct kn_memory), memory_by_time, KN_MEMORY);
+	const struct kn_launch *l = tr_spill_next(k->launches);
+	const struct kn_memory *m = tr_spill_next(k->memory);
+	struct nest s = { .k = k, .next = tr_spill_next(k->ops) };
+
+	while (l || m) {
+		if (l && (!m || is_earlier(l, m))) {
+			struct kn_launch to = *l;
+
+			nest_to(&s, l->thread, l->when);
+			to.owner = nest_owner(&s);
+			to.phase = nest_phase(&s);
+			tr_spill_put(launches, &to);
+			l = tr_spill_next(k->launches);
+		} else {
+			struct kn_memory to = *m;
+
+			nest_to(&s, m->thread, m->when);
+			to.owner = nest_owner(&s);
+			to.device = dense(k->devices, k->ndevices, m->device);
+			tr_spill_put(memory, &to);
+			m = tr_spill_next(k->memory);
+		}
+	}
+	free(s.open);
+	return replace(&k->ops, NULL) | replace(&k->launches, launches) |
+			       replace(&k->memory, memory)
+		       ? -EIO
+		       : 0;
+}
+
+/* ---- kernels, to launches -------------------------------------------------- */
+
+/* Several kernels may have one launch; of launches with one id the first counts. */
+static int join_work(struct kn *k)
+{
+	struct tr_spill *work = tr_spill_new(sizeof(struct kn_work), work_by_launch, KN_MEMORY);
+	const struct kn_launch *l = tr_spill_next(k->launches);
+	const struct kn_work *w;
+
+	while ((w = tr_spill_next(k->work))) {
+		struct kn_work to = *w;
+
+		while (l && l->id < w->id)
+			l = tr_spill_next(k->launches);
+		to.device = dense(k->devices, k->ndevices, w->device);
+		to.stream = dense(k->streams, k->nstreams, w->stream);
+		if (l && l->id == w->id) {
+			to.when = l->when;
+			to.owner = l->owner;
+			to.phase = l->phase;
+		}
+		tr_spill_put(work, &to);
+	}
+	return replace(&k->launches, NULL) | replace(&k->work, work) ? -EIO : 0;
+}
+
 static int steps_by_time(const void *x, const void *y)
 {
 	const struct kn_step *a = x, *b = y;
@@ -201,28 +268,13 @@ static int steps_by_time(const void *x, const void *y)
 	return a->when < b->when ? -1 : a->when > b->when;
 }
 
-void kn_join(struct kn *k)
+int kn_join(struct kn *k)
 {
-	sort(k->ops, k->nops, sizeof(*k->ops), by_thread_and_start);
-	sort(k->steps, k->nsteps, sizeof(*k->steps), steps_by_time);
-	join_launches(k);
-	join_memory(k);
-	for (size_t i = 0; i < k->nwork; i++) {
-		struct kn_work *w = &k->work[i];
-		const struct kn_launch *l = find_launch(k, w->id);
-
-		w->device = dense(k->devices, k->ndevices, w->device);
-		w->stream = dense(k->streams, k->nstreams, w->stream);
-		if (!l)
-			continue;
-		w->when = l->when;
-		w->op = l->op;
-		w->phase = l->phase;
-	}
-	free(k->launches); /* have passed on all that they know */
-	k->launches = NULL;
-	k->nlaunches = 0;
-	for (size_t i = 0; i < k->nmemory; i++)
-		k->memory[i].device = dense(k->devices, k->ndevices, k->memory[i].device);
-	sort(k->work, k->nwork, sizeof(*k->work), work_by_launch);
+	if (k->nsteps)
+		qsort(k->steps, k->nsteps, sizeof(*k->steps), steps_by_time);
+	tr_spill_rewind(k->ops);
+	tr_spill_rewind(k->launches);
+	tr_spill_rewind(k->memory);
+	tr_spill_rewind(k->work);
+	return join_operators(k) || join_work(k) ? -EIO : 0;
 }

@@ -242,14 +242,12 @@ static void on_op(const struct event *e)
 	struct kn *k = e->k;
 	u32 sig = parse_operands(e);
 
-	GS_PUSH_ROOM(k->ops, k->nops, k->ops_cap);
-	k->ops[k->nops++] = (struct kn_op){ .start = e->start,
-					    .end = e->start + e->duration,
-					    .name = tb_name(k->b, e->name),
-					    .sig = sig,
-					    .allocs = KN_NONE,
-					    .thread = thread_of(e),
-					    .phase = tr_aten_phase(e->name) };
+	tr_spill_put(k->ops, &(struct kn_op){ .start = e->start,
+					      .end = e->start + e->duration,
+					      .name = tb_name(k->b, e->name),
+					      .sig = sig,
+					      .thread = thread_of(e),
+					      .phase = tr_aten_phase(e->name) });
 	if (!tr_aten_is_step(e->name))
 		return;
 	GS_PUSH_ROOM(k->steps, k->nsteps, k->steps_cap);
@@ -265,39 +263,36 @@ static void on_runtime(const struct event *e)
 	if (!id ||
 	    !(strstr(e->name, "Launch") || strstr(e->name, "emcpy") || strstr(e->name, "emset")))
 		return;
-	GS_PUSH_ROOM(k->launches, k->nlaunches, k->launches_cap);
-	k->launches[k->nlaunches++] = (struct kn_launch){ .when = e->start,
-							  .id = id,
-							  .op = KN_NONE,
-							  .thread = thread_of(e),
-							  .phase = GS_OTHER_PHASE };
+	tr_spill_put(k->launches, &(struct kn_launch){ .when = e->start,
+						       .id = id,
+						       .owner = KN_NONE,
+						       .thread = thread_of(e),
+						       .phase = GS_OTHER_PHASE });
 }
 
 static void on_work(const struct event *e, enum kn_sort sort)
 {
 	struct kn *k = e->k;
-	u64 device = arg(e, "device", 0), stream = arg(e, "stream", 0);
+	struct kn_work w = { .start = e->start,
+			     .when = e->start,
+			     .ps = e->duration * 1000,
+			     .id = arg(e, "correlation", 0),
+			     .bytes = arg(e, "bytes", 0),
+			     .name = tb_name(k->b, e->name),
+			     .owner = KN_NONE,
+			     .device = (u16)gs_min(arg(e, "device", 0), 1023),
+			     .stream = (u16)gs_min(arg(e, "stream", 0), U16_MAX - 1),
+			     .sort = (u8)sort,
+			     .phase = GS_OTHER_PHASE };
 
-	GS_PUSH_ROOM(k->work, k->nwork, k->work_cap);
-	k->work[k->nwork] = (struct kn_work){ .start = e->start,
-					      .when = e->start,
-					      .ps = e->duration * 1000,
-					      .id = arg(e, "correlation", 0),
-					      .bytes = arg(e, "bytes", 0),
-					      .name = tb_name(k->b, e->name),
-					      .op = KN_NONE,
-					      .device = (u16)gs_min(device, 1023),
-					      .stream = (u16)gs_min(stream, U16_MAX - 1),
-					      .sort = (u8)sort,
-					      .phase = GS_OTHER_PHASE };
-	add_sorted(&k->devices, &k->ndevices, &k->devices_cap, k->work[k->nwork].device);
-	add_sorted(&k->streams, &k->nstreams, &k->streams_cap, k->work[k->nwork].stream);
+	tr_spill_put(k->work, &w);
+	add_sorted(&k->devices, &k->ndevices, &k->devices_cap, w.device);
+	add_sorted(&k->streams, &k->nstreams, &k->streams_cap, w.stream);
 	k->nkernels += sort == KN_KERNEL;
 	k->nfills += sort == KN_FILL;
 	k->ncopies += sort != KN_KERNEL && sort != KN_FILL;
 	if (sort != KN_KERNEL)
-		*(sort == KN_FILL ? &k->filled : &k->copied) += k->work[k->nwork].bytes;
-	k->nwork++;
+		*(sort == KN_FILL ? &k->filled : &k->copied) += w.bytes;
 }
 
 static void on_kernel(const struct event *e)
@@ -322,22 +317,25 @@ static void on_memory(const struct event *e)
 	struct kn *k = e->k;
 	s64 bytes = tr_signed(e->t, tr_member(e->t, e->args, "Bytes"));
 	u64 total = arg(e, "Total Allocated", U64_MAX);
+	struct kn_memory m = { .when = e->start,
+			       .va = arg(e, "Addr", 0),
+			       .bytes = bytes,
+			       .owner = KN_NONE,
+			       .buf = KN_NONE,
+			       .seq = (u32)k->nmemory,
+			       .device = (u16)gs_min(arg(e, "Device Id", 0), 1023) };
 
 	if (arg(e, "Device Type", 1) == 0 || !bytes || bytes > 1LL << 44 || bytes < -(1LL << 44)) {
 		k->nhost_memory++;
 		return;
 	}
-	GS_PUSH_ROOM(k->memory, k->nmemory, k->memory_cap);
-	k->memory[k->nmemory] =
-		(struct kn_memory){ .when = e->start,
-				    .va = arg(e, "Addr", 0),
-				    .bytes = bytes,
-				    .op = KN_NONE,
-				    .seq = (u32)k->nmemory,
-				    .thread = thread_of(e),
-				    .device = (u16)gs_min(arg(e, "Device Id", 0), 1023) };
-	add_sorted(&k->devices, &k->ndevices, &k->devices_cap, k->memory[k->nmemory].device);
-	k->no_addresses |= !k->memory[k->nmemory++].va;
+	m.thread = thread_of(e);
+	tr_spill_put(k->memory, &m);
+	add_sorted(&k->devices, &k->ndevices, &k->devices_cap, m.device);
+	k->nmemory++;
+	k->nallocs += bytes > 0;
+	k->alloc_bytes += bytes > 0 ? (u64)bytes : 0;
+	k->no_addresses |= !m.va;
 	if (total == U64_MAX)
 		return;
 	if (k->first_total == U64_MAX)
@@ -368,6 +366,15 @@ static void device_property(struct kn *k, const struct tr_tree *t)
 	k->device_names[id] = tb_name(k->b, tr_text(t, tr_member(t, t->root, "name")));
 }
 
+/* What a temporary file met. */
+static int table_err(const struct kn *k)
+{
+	return tr_spill_err(k->ops) | tr_spill_err(k->launches) | tr_spill_err(k->work) |
+			       tr_spill_err(k->memory)
+		       ? -EIO
+		       : 0;
+}
+
 static int element(void *to, const char *list, const struct tr_tree *t)
 {
 	struct kn *k = to;
@@ -396,32 +403,30 @@ static int element(void *to, const char *list, const struct tr_tree *t)
 			break;
 		}
 	}
-	if (gs_max(k->nops, k->nwork) < U32_MAX / 2)
-		return 0;
-	gs_err("%s: more than 2^31 events", k->b->path);
-	return -EFBIG;
+	if (k->nevents > U32_MAX / 2) {
+		gs_err("%s: more than 2^31 events", k->b->path);
+		return -EFBIG;
+	}
+	return table_err(k);
 }
 
 int kn_read(struct kn *k, struct tr_bytes *in)
 {
 	static const struct tr_json_ops ops = { .element = element };
 
-	k->first_total = k->most_total = U64_MAX;
-	k->float_dtype = GS_F32;
 	return tr_json_read(in, &ops, k);
 }
 
 void kn_drop_events(struct kn *k)
 {
-	free(k->ops);
-	free(k->launches);
-	free(k->work);
-	free(k->memory);
+	tr_spill_free(k->ops);
+	tr_spill_free(k->launches);
+	tr_spill_free(k->work);
+	tr_spill_free(k->memory);
+	free(k->owners);
 	free(k->steps);
-	k->ops = NULL;
-	k->launches = NULL;
-	k->work = NULL;
-	k->memory = NULL;
+	k->ops = k->launches = k->work = k->memory = NULL;
+	k->owners = NULL;
 	k->steps = NULL;
 }
 

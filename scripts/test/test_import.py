@@ -162,25 +162,36 @@ class Kineto(Import):
         self.assertEqual(kernels[1]["touch"], [[result, 0, 32768, "rw"]])
         self.assertEqual(sum(r["ev"] == "free" for r in rows), 2)
 
-    def test_needs_less_memory_than_the_file_has(self):
-        """64 MB with as many kernels as real files have (one in 3.5 KB), the rest stacks."""
-        text = json.dumps(two_steps())[1:-1].replace("%", "%%")
-        text = re.sub(r'"(ts|correlation)": (\d+)',
-                      lambda m: '"%s": %%(at)d%04d' % (m[1], int(m[2])), text)
-        stack = {"ph": "X", "cat": "python_function", "name": "train.py(7): " + "f" * 400, "pid": 1,
-                 "tid": 1, "ts": 1, "dur": 1, "args": {"Python id": 1, "Python thread": 0}}
-        rest = json.dumps(stack) + ","
+    def peak_of_long(self, rounds, rest):
+        """What two steps, repeated with @rest behind each, need; and the size of that file."""
+        text = json.dumps(two_steps(), separators=(",", ":"))[1:-1].replace("%", "%%")
+        text = re.sub(r'"(ts|correlation)":(\d+)',
+                      lambda m: '"%s":%%(at)d%04d' % (m[1], int(m[2])), text) + ","
         path = os.path.join(TMP, "long.json")
         with open(path, "w") as f:
             f.write('{"traceEvents": [')
-            for at in range(4500):
-                f.write(text % {"at": at + 1} + "," + rest * 20)
+            for at in range(rounds):
+                f.write(text % {"at": at + 1} + rest)
             f.write("{}]}")
         size = os.path.getsize(path)
         peak = self.peak_of("kineto", path)
         os.unlink(path)
+        return peak, size
+
+    def test_needs_less_memory_than_the_file_has(self):
+        """64 MB with as many kernels as real files have (one in 3.5 KB), the rest stacks."""
+        stack = {"ph": "X", "cat": "python_function", "name": "train.py(7): " + "f" * 400, "pid": 1,
+                 "tid": 1, "ts": 1, "dur": 1, "args": {"Python id": 1, "Python thread": 0}}
+        peak, size = self.peak_of_long(4700, (json.dumps(stack) + ",") * 20)
         self.assertGreater(size, 60e6)
         self.assertLess(peak, size)
+
+    def test_needs_few_bytes_for_a_kernel(self):
+        """Four times as many kernels, one in 690 bytes: tables of events lie in files."""
+        few, _ = self.peak_of_long(10000, "")
+        many, size = self.peak_of_long(40000, "")
+        self.assertLess(size / 160000, 800)
+        self.assertLess((many - few) / 120000, 130)
 
     def test_operands_by_size_and_order(self):
         rows, err = self.imported("kineto", spill("k.json", chrome(two_steps())))

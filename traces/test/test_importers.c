@@ -258,7 +258,7 @@ static void parts_that_touch_are_one_operand(void **state)
 	tb_use(&b, x, GS_WRITE, 100, 50);
 	tb_use(&b, x, GS_READ, 200, 50);
 	tb_use(&b, x, GS_READ, 300, 0);
-	assert_int_equal(b.kernels[0].nuses, 2);
+	assert_int_equal(b.last.nuses, 2);
 	assert_int_equal(b.uses[0].bytes, 150);
 	assert_int_equal(b.uses[0].access, GS_READ | GS_WRITE);
 	assert_int_equal(b.bufs[x].bytes, 250);
