@@ -250,7 +250,7 @@ const struct tr_value *tr_member(const struct tr_tree *t, const struct tr_value 
 	if (!v || v->type != TJ_OBJECT)
 		return NULL;
 	tr_each_child(c, v)
-		if (!strcmp(t->texts + c->key, key))
+		if (t->texts[c->key] == *key && !strcmp(t->texts + c->key, key))
 			return c;
 	return NULL;
 }

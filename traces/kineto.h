@@ -31,6 +31,14 @@ struct kn_sig {
 	u32 first, n; /* in kn.operands */
 };
 
+/* What a name says: asked once as long as no other of its slot comes between. */
+struct kn_name {
+	u32 name;
+	u8 opclass, phase;
+	bool known, idle;
+};
+enum { KN_NAMES = 1024 };
+
 struct kn_op {
 	u64 start, end; /* ns */
 	u32 name, sig;	/* sig: index + 1; 0: no tensors */
@@ -96,6 +104,8 @@ struct kn {
 	u16 *devices, *streams; /* that are used, ascending */
 	size_t ndevices, nstreams, devices_cap, streams_cap;
 
+	struct kn_name names[KN_NAMES]; /* by number of the name */
+
 	/* what was met */
 	u64 nevents, nshapes, nkernels, ncopies, nfills, nhost_memory;
 	u64 nmemory, nallocs, alloc_bytes;	     /* allocations and frees; the former */
@@ -119,6 +129,8 @@ int kn_resolve(struct kn *k, struct kn_told *told);
 /* The builder has all: what was kept of events goes.  kn_fini() does that too. */
 void kn_drop_events(struct kn *k);
 void kn_fini(struct kn *k);
+
+const struct kn_name *kn_name(struct kn *k, u32 name);
 
 static inline const struct kn_operand *kn_operands(const struct kn *k, const struct kn_owner *op,
 						   u32 *n)

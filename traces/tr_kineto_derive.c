@@ -256,10 +256,9 @@ static void on_work(struct derive *d, const struct kn_work *w)
 	t->device = w->device;
 	t->stream = w->stream;
 	t->phase = w->phase;
-	t->opclass = tr_aten_class(tb_text(d->k->b, w->name));
-	if (op && (w->sort == KN_KERNEL) &&
-	    tr_aten_class(tb_text(d->k->b, op->name)) != GS_OTHER_CLASS)
-		t->opclass = tr_aten_class(tb_text(d->k->b, op->name));
+	t->opclass = kn_name(d->k, w->name)->opclass;
+	if (op && w->sort == KN_KERNEL && kn_name(d->k, op->name)->opclass != GS_OTHER_CLASS)
+		t->opclass = kn_name(d->k, op->name)->opclass;
 	if (op) {
 		o = kn_operands(d->k, op, &n);
 		t->dtype = n ? o->shape.dtype : GS_OTHER_DTYPE;

@@ -169,7 +169,7 @@ static u32 nest_owner(const struct nest *s)
 	for (size_t i = s->n; i-- > 0;) {
 		struct open *o = &s->open[i];
 
-		if (tr_aten_idle(tb_text(s->k->b, o->op.name)))
+		if (kn_name(s->k, o->op.name)->idle)
 			continue;
 		if (o->op.sig)
 			return owner_of(s->k, o);

@@ -28,6 +28,20 @@ static u64 arg(const struct event *e, const char *key, u64 absent)
 	return tr_number(e->t, tr_member(e->t, e->args, key), absent);
 }
 
+const struct kn_name *kn_name(struct kn *k, u32 name)
+{
+	struct kn_name *n = &k->names[name % KN_NAMES];
+	const char *text = tb_text(k->b, name);
+
+	if (!n->known || n->name != name)
+		*n = (struct kn_name){ .name = name,
+				       .opclass = tr_aten_class(text),
+				       .phase = tr_aten_phase(text),
+				       .known = true,
+				       .idle = tr_aten_idle(text) };
+	return n;
+}
+
 static u16 thread_of(const struct event *e)
 {
 	struct kn *k = e->k;
@@ -240,14 +254,14 @@ static u32 parse_operands(const struct event *e)
 static void on_op(const struct event *e)
 {
 	struct kn *k = e->k;
-	u32 sig = parse_operands(e);
+	u32 sig = parse_operands(e), name = tb_name(k->b, e->name);
 
 	tr_spill_put(k->ops, &(struct kn_op){ .start = e->start,
 					      .end = e->start + e->duration,
-					      .name = tb_name(k->b, e->name),
+					      .name = name,
 					      .sig = sig,
 					      .thread = thread_of(e),
-					      .phase = tr_aten_phase(e->name) });
+					      .phase = kn_name(k, name)->phase });
 	if (!tr_aten_is_step(e->name))
 		return;
 	GS_PUSH_ROOM(k->steps, k->nsteps, k->steps_cap);
