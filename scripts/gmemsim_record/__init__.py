@@ -6,8 +6,10 @@
   hooks.py     lets the loop see optimizers, backward passes and modules
   loop.py      phases, iterations, limits
   recorder.py  the dispatch mode: one event for each operator
+  mode.py      the way from PyTorch to such a mode
   storages.py  which tensors live, what they are called, of what kind they are
   ops.py       what an operator reads and writes, from its schema
+  work.py      what a call of it moves and computes, remembered by the layouts of its operands
   flops.py     how many floating-point operations it does
   spans.py     which bytes of a storage it covers
   clock.py     how long it took: CUDA events, or the host's clock less the recorder

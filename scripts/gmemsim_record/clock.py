@@ -10,7 +10,8 @@ import os
 import time
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from .mode import Mode
 
 # --cpu-time sets this before anything is imported
 now = time.thread_time_ns if os.environ.get("GMEMSIM_RECORD_CPU_TIME") else time.perf_counter_ns
@@ -47,7 +48,7 @@ class Timer:
         return self.ns
 
 
-class _Bare(TorchDispatchMode):
+class _Bare(Mode):
     """Does what any mode must, and measures how long each part takes."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):

@@ -5,6 +5,7 @@ import torch
 
 from .recorder import ALLOC, FREE, GAP, KERNEL, MARK
 
+CPU = torch.device("cpu")
 HOST = ("cpu", "meta")                              # types of device whose memory is not a device's
 
 
@@ -42,7 +43,7 @@ class Emitter:
         touched = {e[1].device for e in events if e[0] == ALLOC}
         devices = sorted((d for d in touched if d.type not in HOST), key=str)
         self.host_is_device = not devices
-        self.devices = devices or [torch.device("cpu")]
+        self.devices = devices or [CPU]
         self.index = {d: i for i, d in enumerate(self.devices)}
         self.out = self.open_out({**self.meta, "devices": [device_name(d) for d in self.devices],
                                   "page_hint": 4096})
@@ -88,27 +89,30 @@ class Emitter:
                           "stream": 0, "ns": ns, "flops": 0, "bytes": 1, "dtype": "other",
                           "phase": phase, "touch": []})
 
-    def kernel(self, name, cls, timer, flops, moved, dtype, phase, touches):
-        ns = timer.nanoseconds()
-        if not self.knows(timer.device):
+    def kernel(self, ns, timer, work, cls, phase, owners):
+        if timer:
+            ns, device, stream = timer.nanoseconds(), timer.device, timer.stream
+        else:
+            device, stream = next((s.device for s in owners if s and s.away), CPU), 0
+        if not self.knows(device):
             return
-        had = bool(touches)
-        touches = [[s.t, spans[i], spans[i + 1], access] for s, access, spans in touches
+        touches = [[s.t, spans[i], spans[i + 1], access]
+                   for s, access, spans in ((owners[x], *rest) for x, *rest in work.touches)
                    if s.t is not None for i in range(0, len(spans), 2)]
-        if had and not touches:
+        if work.touches and not touches:
             return
-        if self.host_is_device and (phase == "data" or name == "aten._local_scalar_dense"):
+        if self.host_is_device and (phase == "data" or work.name == "aten._local_scalar_dense"):
             self.host(touches, ns)
             return
-        dev = self.index[timer.device]
+        dev = self.index[device]
         streams = self.streams.setdefault(dev, {})
         self.kernels += 1
-        self.flops += flops
-        self.bytes += moved
-        self.out.put({"ev": "kernel", "name": name, "class": cls, "dev": dev,
-                      "stream": streams.setdefault(timer.stream, len(streams)), "ns": ns,
-                      "flops": flops, "bytes": moved, "dtype": dtype, "phase": phase,
-                      "touch": touches})
+        self.flops += work.flops
+        self.bytes += work.moved
+        self.out.put({"ev": "kernel", "name": work.name, "class": cls, "dev": dev,
+                      "stream": streams.setdefault(stream, len(streams)), "ns": ns,
+                      "flops": work.flops, "bytes": work.moved, "dtype": work.dtype,
+                      "phase": phase, "touch": touches})
 
     def host(self, touches, ns):
         """One access a row; the first carries the operator's time."""

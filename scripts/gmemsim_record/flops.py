@@ -29,13 +29,19 @@ def product(xs):
 def tensors_in(x):
     """The tensors of nested tuples, lists and dicts, in order. A sparse tensor counts
     as the two that it consists of."""
-    if isinstance(x, torch.Tensor):
-        return [x] if x.layout is not torch.sparse_coo else [x._indices(), x._values()]
-    if isinstance(x, dict):
-        x = x.values()
-    elif not isinstance(x, (tuple, list)):
-        return []
-    return [t for y in x for t in tensors_in(y)]
+    found = []
+    collect(x if type(x) in (list, tuple) else (x,), found)
+    return found
+
+
+def collect(xs, found):
+    for x in xs:
+        if isinstance(x, torch.Tensor):
+            found += (x,) if x.layout is not torch.sparse_coo else (x._indices(), x._values())
+        elif isinstance(x, (tuple, list)):
+            collect(x, found)
+        elif isinstance(x, dict):
+            collect(x.values(), found)
 
 
 def flops_conv(weight, image):

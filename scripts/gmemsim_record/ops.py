@@ -44,6 +44,9 @@ UNREAD = {"nll_loss_backward": {1}, "nll_loss2d_backward": {1}, "avg_pool2d_back
           "max_pool2d_with_indices_backward": {1}, "_adaptive_avg_pool2d_backward": {1}}
 SHAPE_ONLY = re.compile(r".*_like|new_.*")
 
+# Operators that read elements named by another tensor.
+ELEMENT_READS = {"nll_loss_forward": (0, 1)}
+
 # Operators that read some rows of a table: (table argument, index argument).
 ROW_READS = {"embedding": (0, 1), "_embedding_bag": (0, 1), "_embedding_bag_forward_only": (0, 1)}
 
@@ -79,6 +82,7 @@ class Plan:
         rest = "elementwise" if self.name.startswith("aten.") else "other"
         self.cls = next((c for c, r in CLASSES if r.fullmatch(self.op)), rest)
         self.args = [a.name for a in schema.arguments]
+        self.absent = (None,) * len(self.args)
         self.writes = {}                            # argument position -> access
         for i, arg in enumerate(schema.arguments):
             if arg.alias_info is not None and arg.alias_info.is_write:
@@ -89,13 +93,14 @@ class Plan:
         self.composite = hasattr(func, "decompose") and \
             torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
         self.moves = not self.view and self.op not in NO_KERNEL
+        self.by_value = self.op in ROW_READS or self.op in ELEMENT_READS
         self.unread = {0} if SHAPE_ONLY.fullmatch(self.op) else UNREAD.get(self.op, set())
 
     def positional(self, args, kwargs):
         """Arguments in the order of the schema; absent ones are None."""
-        if not kwargs and len(args) == len(self.args):
-            return args
-        return list(args) + [kwargs.get(n) for n in self.args[len(args):]]
+        if kwargs:
+            return list(args) + [kwargs.get(n) for n in self.args[len(args):]]
+        return args + self.absent[len(args):]
 
     def accesses(self, a, ins, made, limit):
         """(tensor, storage, access, (spans, bytes) or None for the whole view) of one call."""
@@ -123,8 +128,9 @@ def partial_reads(op, a, limit):
     if op in ROW_READS:
         table, index = (a[i] for i in ROW_READS[op])
         return {id(table): row_spans(table, index, limit)}
-    if op == "nll_loss_forward":
-        return {id(a[0]): element_spans(a[0], a[1], limit)}
+    if op in ELEMENT_READS:
+        x, target = (a[i] for i in ELEMENT_READS[op])
+        return {id(x): element_spans(x, target, limit)}
     tensors = [t for t in a if isinstance(t, torch.Tensor)]
     sparse = [t for t in tensors if t.layout is torch.sparse_coo and t.sparse_dim() == 1]
     if not sparse:

@@ -8,32 +8,30 @@ On a CPU the time between operators (Python, the search for the kernel) is an ev
 own, so that the durations of an iteration add up to what the clock showed, less the
 recorder's share.
 """
-from array import array
-from itertools import chain
-
 import torch
 from torch.utils import _python_dispatch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from .clock import Timer, now
-from .flops import count_flops, tensors_in
-from .ops import Plan, dtype_of
-from .spans import coarsened, merged, span_of
+from .flops import tensors_in
+from .mode import Mode
+from .ops import Plan
 from .storages import Storages
+from .work import Works
 
 ALLOC, FREE, KERNEL, GAP, MARK = range(5)
 BUFFER = 2_000_000          # touches and events that one iteration may hold: at most 2 GB
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(Mode):
     """A sink of the loop; @emit takes the events of a whole iteration and says how large
     the trace is."""
 
     def __init__(self, emit, watching, max_bytes=None, gather_spans=4096):
         super().__init__()
-        self.emit, self.max_bytes, self.gather_spans = emit, max_bytes, gather_spans
-        self.watching = watching
-        self.storages = Storages(lambda s: self.event(ALLOC, s), lambda s: self.event(FREE, s))
+        self.emit, self.max_bytes = emit, max_bytes
+        self.watching, self.works = watching, Works(gather_spans)
+        self.storages = Storages(lambda s: self.event(ALLOC, s), lambda s: self.event(FREE, s),
+                                 self.here)
         self.plans, self.events, self.buffered = {}, [], 0
         self.loop, self.off, self.entered = None, False, False
         self.mods, self.op = [], ""
@@ -57,8 +55,7 @@ class Recorder(TorchDispatchMode):
     # What the loop tells
 
     def start(self):
-        self.storages.look(at_all=True)
-        self.storages.settle()
+        self.storages.look_at_all()
         self.events = [(ALLOC, s) for s in self.storages if s.bytes]
         self.buffered = len(self.events)
 
@@ -69,8 +66,7 @@ class Recorder(TorchDispatchMode):
 
     def whole(self, n):
         begin = now()
-        self.storages.look(at_all=True)
-        self.storages.settle()
+        self.storages.look_at_all()
         self.idle(begin)
         self.book_gap()
         if self.gap < 0:
@@ -110,8 +106,7 @@ class Recorder(TorchDispatchMode):
         here to stay."""
         if not self.off:
             begin = now()
-            self.storages.look(at_all=True)
-            self.storages.settle()
+            self.storages.look_at_all()
             self.own_time(now() - begin)
 
     # Events
@@ -132,9 +127,8 @@ class Recorder(TorchDispatchMode):
         self.gap -= ns
         self.events.append((GAP, ns, self.gap_phase or "data"))
 
-    def find(self, t):
-        name = f"{self.mods[-1]}/{self.op}" if self.mods else self.op
-        return self.storages.find(t, self.loop.phase, name)
+    def here(self):
+        return self.loop.phase, f"{self.mods[-1]}/{self.op}" if self.mods else self.op
 
     def module_enters(self, mod):
         """Returns whether it is an outermost one with weights."""
@@ -157,31 +151,35 @@ class Recorder(TorchDispatchMode):
         if plan.composite:
             return self.parts(func, args, kwargs)
         self.idle(begin)
-        loop, watching = self.loop, self.watching
-        loop.check_time()
+        loop, watching, find = self.loop, self.watching, self.storages.find
+        if loop.deadline:
+            loop.check_time()
         self.storages.look()
         self.op = plan.op
         a = plan.positional(args, kwargs)
         ins = tensors_in(a)
-        held = [self.find(t) for t in ins]
+        held = [find(t) for t in ins]
         if loop.base == "data" and not loop.nested and not plan.view and \
            any(s is not None and s.kind == "weight" for s in held):
             loop.base = "forward"                   # a network without modules
         phase = loop.phase
-        device = device_of(ins, kwargs)
-        timer = Timer(device) if plan.moves and loop.recording else None
+        device = device_of(held, kwargs)
+        timed = plan.moves and loop.recording
+        timer = Timer(device) if timed and device is not None else None
         start = now()
         out = func(*args, **kwargs)
         ns = max(now() - start - watching.inside, 0)
         outs = tensors_in(out)
-        known = {id(s) for s in held}
-        made = [(t, s) for t, s in ((t, self.find(t)) for t in outs) if id(s) not in known]
+        known = set(map(id, held))
+        made = [(t, s) for t, s in [(t, find(t)) for t in outs] if id(s) not in known]
         worked = plan.moves and (made or plan.writes or not outs)
         if worked:
             self.used(plan, a, held, made, phase)
-        if timer and worked:
-            timer.stop(place(device, made), ns)
-            self.kernel(plan, a, list(zip(ins, held)), made, outs, timer, phase)
+        if timed and worked:
+            if timer:
+                timer.stop(place(device, made), ns)
+            self.kernel(self.works.of(plan, a, ins, held, made, outs),
+                        [*held, *[s for _, s in made]], ns, timer, phase)
             if phase == "data" or plan.op == "_local_scalar_dense":
                 self.gap += ns                      # the host's own work
         else:
@@ -204,13 +202,16 @@ class Recorder(TorchDispatchMode):
 
     def used(self, plan, a, held, made, phase):
         """Book who took part, for the kinds."""
-        for s in {id(s): s for s in held + [s for _, s in made] if s is not None}.values():
-            s.kernels += phase != "data"
-        for s in held:
-            if s is not None:
-                s.consumed |= phase in ("setup", "data", "forward")
+        if phase != "data":
+            for s in {*held, *[s for _, s in made]}:
+                if s is not None:
+                    s.kernels += 1
+        if phase in ("forward", "data", "setup"):
+            for s in held:
+                if s is not None:
+                    s.consumed = True
         if self.inference and self.mods:
-            changed = {id(self.find(t)) for i in plan.writes if i < len(a) for t in tensors_in(a[i])}
+            changed = {id(self.storages.find(t)) for i in plan.writes if i < len(a) for t in tensors_in(a[i])}
             for s in held:
                 if s is not None and (s.kind is None or s.written is not None or id(s) in changed):
                     s.used_in_inference(self.calls, id(s) in changed)
@@ -218,42 +219,17 @@ class Recorder(TorchDispatchMode):
                 if s is not None:
                     s.written = self.calls
 
-    def kernel(self, plan, a, ins, made, outs, timer, phase):
-        spans, moved, once = {}, 0, set()
-        try:
-            accesses = list(plan.accesses(a, ins, made, self.gather_spans))
-            flops = count_flops(plan.op, plan.cls, a, outs)
-        except (IndexError, TypeError, AttributeError, ValueError, RuntimeError) as e:
-            # an operator whose arguments have changed since: whole operands, no FLOPs
-            self.odd[plan.name] = f"{type(e).__name__}: {e}"
-            accesses = [(t, s, "r", None) for t, s in ins] + [(t, s, "w", None) for t, s in made]
-            flops = 0
-        for t, s, access, part in accesses:
-            if s is None or not t.numel() or not s.bytes:
-                continue
-            whole = span_of(t)
-            same = (id(s), whole, t.shape, t.stride(), access)
-            if same not in once:
-                once.add(same)
-                n = part[1] if part else min(whole[1], t.numel() * t.element_size())
-                moved += n * len(access)
-            spans.setdefault((id(s), access), (s, access, []))[2].append(part[0] if part else [whole])
-        touches = []
-        for (sid, access), (s, _, xs) in spans.items():
-            xs = xs[0] if len(xs) == 1 else coarsened(merged(chain(*xs)), self.gather_spans)
-            if access == "r" and (sid, "rw") in spans:  # read again what is updated in place
-                over = merged(chain(*spans[sid, "rw"][2]))
-                xs = [x for x in xs if not any(o[0] <= x[0] and sum(x) <= sum(o) for o in over)]
-            # flat, because a list of lists is work for Python's garbage collector
-            touches.append((s, access, array("Q", chain.from_iterable(xs))))
-            self.buffered += len(xs)
-        optimizer = plan.cls == "elementwise" and "optimizer" in self.loop.nested
-        cls = "optimizer" if optimizer else plan.cls
-        dtype = dtype_of(plan.cls, [t for t, _ in ins], outs)
+    def kernel(self, work, owners, ns, timer, phase):
+        if work.odd:
+            self.odd[work.name] = work.odd
+        cls = work.cls
+        if cls == "elementwise" and "optimizer" in self.loop.nested:
+            cls = "optimizer"
         if phase != self.gap_phase:                 # always at the same places of an iteration
             self.book_gap()
             self.gap_phase = phase
-        self.event(KERNEL, plan.name, cls, timer, flops, moved, dtype, phase, touches)
+        self.events.append((KERNEL, ns, timer, work, cls, phase, owners))
+        self.buffered += 1 + work.count
         if self.buffered > BUFFER:
             self.loop.stop(f"one iteration passes {BUFFER} touches: an iteration ends with a step "
                            "of the optimizer; is this script's loop another (--per)?")
@@ -269,25 +245,23 @@ def shortened(events, excess):
             excess -= less
             e = (GAP, e[1] - less, *e[2:])
         out.append(e)
-    timers = [e[3] for e in out if e[0] == KERNEL and not e[3].events]
-    total = sum(t.ns for t in timers)
-    for t in timers:
-        t.ns -= min(t.ns, t.ns * excess // max(total, 1))
+    host = [i for i, e in enumerate(out) if e[0] == KERNEL and e[2] is None]
+    total = sum(out[i][1] for i in host)
+    for i in host:
+        ns = out[i][1]
+        out[i] = (KERNEL, ns - min(ns, ns * excess // max(total, 1)), *out[i][2:])
     return out
 
 
-def device_of(ins, kwargs):
+def device_of(held, kwargs):
     """Where an operator runs; None is the host."""
-    asked = kwargs.get("device")
-    for d in [t.device for t in ins] + ([asked] if isinstance(asked, torch.device) else []):
-        if d.type != "cpu":
-            return d
-    return None
+    for s in held:
+        if s is not None and s.away:
+            return s.device
+    asked = kwargs.get("device") if kwargs else None
+    return asked if isinstance(asked, torch.device) and asked.type != "cpu" else None
 
 
 def place(device, made):
     """The same with its number: `cuda` alone means the current one."""
-    for d in [t.device for t, _ in made]:
-        if device is None or d.type == device.type:
-            return d
-    return device or torch.device("cpu")
+    return next((t.device for t, _ in made if t.device.type == device.type), device)

@@ -1,6 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which bytes of a storage a view, a look-up or a sparse tensor covers."""
+"""Which bytes of a storage a view, a look-up or a sparse tensor covers. Many spans are kept
+flat, (offset, length, offset, length ...): a list of lists is work for the garbage collector."""
+from array import array
+from itertools import chain
+
 import torch
+
+
+def flat(pairs):
+    return array("Q", chain.from_iterable(pairs))
+
+
+def pairs(flat_spans):
+    return zip(flat_spans[::2], flat_spans[1::2])
 
 
 def span_of(t):
@@ -37,27 +49,30 @@ def coarsened(spans, limit):
 
 
 def row_spans(table, index, limit):
-    """Spans of the rows of @table that @index names, in order, at most @limit; and the bytes
+    """Flat spans of the rows of @table that @index names, in order, at most @limit; and the bytes
     of those rows alone. A look-up may name thousands: tensors do the work."""
     size = table.element_size()
     pitch, base = table.stride(0) * size, table.storage_offset() * size
     width = span_of(table[0])[1]
-    rows = torch.unique(index)
+    rows = index.flatten().sort().values            # torch.unique() takes twice as long
     if not rows.numel():
-        return [], 0
+        return array("Q"), 0
+    rows = rows[torch.cat([rows.new_ones(1, dtype=torch.bool), rows[1:] != rows[:-1]])]
     far = rows[1:] - rows[:-1] > (1 if width == pitch else 0)   # from the row before
     cuts = far.nonzero().flatten() + 1
     if cuts.numel() >= limit:                       # the smallest gaps are closed
         gaps = rows[cuts] - rows[cuts - 1]
-        cuts = cuts[torch.topk(gaps, limit - 1).indices].sort().values
-    first = rows[torch.cat([cuts.new_zeros(1), cuts])].tolist()
-    last = rows[torch.cat([cuts - 1, cuts.new_tensor([rows.numel() - 1])])].tolist()
-    return [(base + a * pitch, (b - a) * pitch + width) for a, b in zip(first, last)], \
-        rows.numel() * width
+        wide = torch.zeros_like(gaps, dtype=torch.bool)
+        wide[torch.topk(gaps, limit - 1).indices] = True
+        cuts = cuts[wide]
+    first = rows[torch.cat([cuts.new_zeros(1), cuts])]
+    last = rows[torch.cat([cuts - 1, cuts.new_tensor([rows.numel() - 1])])]
+    spans = torch.stack([first * pitch + base, (last - first) * pitch + width], 1)
+    return array("Q", spans.flatten().tolist()), rows.numel() * width
 
 
 def element_spans(x, target, limit):
-    """Spans of x[i, target[i]], which is what a negative log likelihood reads, and their
+    """Flat spans of x[i, target[i]], which is what a negative log likelihood reads, and their
     bytes."""
     size = x.element_size()
     if x.dim() == 1:
@@ -65,4 +80,4 @@ def element_spans(x, target, limit):
     rows = torch.arange(x.shape[0], device=x.device)
     ok = (target >= 0) & (target < x.shape[1])
     at = (x.storage_offset() + rows * x.stride(0) + target * x.stride(1))[ok].tolist()
-    return coarsened(merged([o * size, size] for o in at), limit), len(at) * size
+    return flat(coarsened(merged([o * size, size] for o in at), limit)), len(at) * size

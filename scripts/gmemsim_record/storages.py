@@ -1,29 +1,43 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which storages live, what they are called, and of what kind they are.
 
-PyTorch tells nobody when a storage dies, so each is looked at (0.13 us): the young ones
-at every operator, those that stay for good (weights, optimizer state, gradients) at the
-turns of the loop and at every 64th operator.
+PyTorch tells nobody when a storage dies, but Python tells when a tensor does. Each storage is
+covered by the tensors seen to use it; once the last of them is gone only a look shows whether
+C++ holds it still (0.12 us), and such a bare storage gets one at every operator. What stays for
+good (weights, optimizer state, gradients) is often bare: it waits for the turns of the loop and
+every 64th operator.
 """
+import weakref
+from collections import deque
+
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from .flops import tensors_in
 
 STAY = ("weight", "optimizer", "gradient")
-LOOK_AT_ALL = 64                                    # operators
+LOOK_AT_STAYING = 64                                # operators
 
 _expired = torch.storage.UntypedStorage._expired if hasattr(torch.storage, "UntypedStorage") \
     else torch.Storage._expired
+storage_of = torch.Tensor.untyped_storage if hasattr(torch.Tensor, "untyped_storage") \
+    else torch.Tensor._storage
+
+
+class Cover(weakref.ref):
+    """A tensor's hold on its storage, as of when its data lay at @at."""
+    __slots__ = ("tensor", "at", "s")
 
 
 class Storage:
     __slots__ = ("ref", "bytes", "va", "device", "kind", "name", "born", "kernels", "consumed",
-                 "written", "t", "shown")
+                 "written", "t", "shown", "covers", "away")
     caches = set()                                  # names of what turned out to be a cache
 
-    def __init__(self, ref, st, device, born, name):
-        self.ref, self.bytes, self.va, self.device = ref, st.nbytes(), st.data_ptr(), device
+    def __init__(self, ref, st, size, device, born, name):
+        self.ref, self.bytes, self.va, self.device = ref, size, st.data_ptr(), device
+        self.away = device.type != "cpu"
+        self.covers = 0                             # living tensors known to use it
         self.kind, self.name, self.born = None, name, born      # kind: where it is certain
         self.kernels, self.consumed = 0, False
         self.written = None                         # in which forward call without gradients
@@ -50,64 +64,101 @@ class Storage:
             self.written = call
 
 
-def storage_of(t):
-    return t.untyped_storage() if hasattr(t, "untyped_storage") else t._storage()
-
-
 class Storages:
-    """@on_alloc and @on_free are told of births and deaths, in order."""
+    """@on_alloc and @on_free are told of births and deaths, in order; @here() says in which
+    phase and under which name something is born."""
 
-    def __init__(self, on_alloc, on_free):
-        self.on_alloc, self.on_free = on_alloc, on_free
-        self.young, self.old = {}, {}
+    def __init__(self, on_alloc, on_free, here):
+        self.on_alloc, self.on_free, self.here = on_alloc, on_free, here
+        self.live, self.bare, self.staying = {}, {}, {}     # the latter two are among the first
+        self.covers, self.dead = {}, deque()        # by a tensor's id; those of dead tensors
         self.paths, self.taken, self.param_names = {}, {}, {}
         self.tick = 0
 
     def __iter__(self):
-        yield from self.old.values()
-        yield from self.young.values()
+        return iter(self.live.values())
 
-    def find(self, t, phase, name):
-        """The record of @t's storage, made at first sight; None where there is no memory."""
+    def find(self, t, born=None):
+        """The record of @t's storage, made at first sight; None where there is no memory.
+        @born: its phase and name, where they are known better."""
+        cover = self.covers.get(id(t))
+        if cover is not None and cover() is t and t.data_ptr() == cover.at:
+            return cover.s
         try:
             st = storage_of(t)
             key, size = st._cdata, st.nbytes()
+            at = t.data_ptr()
         except (NotImplementedError, RuntimeError):     # sparse, fake, functional
             return None
-        s = self.young.get(key) or self.old.get(key)
-        if s is not None and s.bytes == size:
-            return s
-        if s is not None:                           # resized: another tensor in this trace
-            self.on_free(s)
-            self.old.pop(key, None)
-        # The weak reference keeps the husk of a storage, so its address, our key, is not
-        # used again before we have looked.
-        s = self.young[key] = Storage(s.ref if s else StorageWeakRef(st), st, t.device, phase, name)
-        self.on_alloc(s)
+        s = self.live.get(key)
+        if s is None or s.bytes != size:
+            if s is not None:                       # resized: another tensor in this trace
+                self.on_free(s)
+                self.bare.pop(key, None)
+                self.staying.pop(key, None)
+            # The weak reference keeps the husk of a storage, so its address, our key, is not
+            # used again before we have looked.
+            s = Storage(s.ref if s else StorageWeakRef(st), st, size, t.device, *(born or self.here()))
+            self.live[key] = s
+            self.on_alloc(s)
+        self.cover(t, at, s, key)
         return s
 
-    def look(self, at_all=False):
-        """Book the deaths since the last look."""
+    def cover(self, t, at, s, key):
+        """@t lives, and so does its storage."""
+        c = Cover(t, self.dead.append)
+        c.tensor, c.at, c.s = id(t), at, s
+        s.covers += 1
+        if s.covers == 1:
+            self.bare.pop(key, None)
+            self.staying.pop(key, None)
+        before = self.covers.get(c.tensor)
+        self.covers[c.tensor] = c
+        if before is not None and before() is t:    # its data is another than it was
+            self.uncover(before)
+
+    def uncover(self, cover):
+        s, cover.s = cover.s, None
+        if s is not None:
+            s.covers -= 1
+            key = s.ref.cdata
+            if not s.covers and self.live.get(key) is s:    # else it was resized or has died
+                self.bare[key] = s
+
+    def look(self):
+        """Book the deaths since the last operator."""
+        dead, covers = self.dead, self.covers
+        while dead:
+            c = dead.popleft()
+            if covers.get(c.tensor) is c:           # else the address has a new tensor by now
+                del covers[c.tensor]
+            self.uncover(c)
+        if self.bare:
+            self.look_at(self.bare)
         self.tick += 1
-        if at_all or self.tick % LOOK_AT_ALL == 0:
-            self._look(self.old)
-        self._look(self.young)
+        if self.tick % LOOK_AT_STAYING == 0:
+            self.look_at(self.staying)
 
-    def _look(self, live):
-        expired = _expired
-        for key in [k for k in live if expired(k)]:
-            self.on_free(live.pop(key))
+    def look_at_all(self):
+        """And at those that something may have emptied behind the backs of their tensors."""
+        self.look()
+        self.look_at(self.live)
 
-    def settle(self):
-        """Those whose kind is known to stay are old from now on."""
-        for key in [k for k, s in self.young.items() if s.kind in STAY]:
-            self.old[key] = self.young.pop(key)
+    def look_at(self, some):
+        for key, s in list(some.items()):
+            if _expired(key):
+                del self.live[key]
+                self.bare.pop(key, None)
+                self.staying.pop(key, None)
+                self.on_free(s)
+            elif some is self.bare and s.kind in STAY:
+                self.staying[key] = self.bare.pop(key)
 
     # Names and kinds
 
     def tag(self, t, kind, name):
         for part in tensors_in(t):
-            s = self.find(part, "setup", name)
+            s = self.find(part, ("setup", name))
             if s is not None and s.kind in (None, kind):
                 s.kind, s.name = kind, name
 

@@ -82,17 +82,42 @@ for i in range(3):
     opt.step()
 """
 
+# Lives that the tensors do not tell: x is saved by autograd alone, y by a view; p gets other
+# data behind the recorder's back. `z.neg()` comes once each is known to live or to be dead.
+LIVES = TRAIN + """
+p = nn.Parameter(torch.zeros(3000))
+for i in range(4):
+    opt.zero_grad()
+    model(torch.ones(1, 64))
+    x = torch.full((1000,), 2.).requires_grad_()
+    out = (x * x.detach().clone()).sum()
+    z = torch.ones(1)
+    del x
+    z.neg()
+    out.backward()
+    del out
+    z.neg()
+    y = torch.ones(2000)[:5]
+    z.neg()
+    y = None
+    z.neg()
+    p.data = torch.ones(3000)
+    z.neg()
+    opt.step()
+"""
+
 # Rows as spans, by tensors, against the same by hand.
 SPANS = """
 import random, sys, torch
 sys.path.insert(0, sys.argv[1])
-from gmemsim_record.spans import coarsened, merged, row_spans
+from gmemsim_record.spans import coarsened, merged, pairs, row_spans
 random.seed(1)
 for case in range(300):
     rows, limit = random.randint(1, 60), random.choice([1, 2, 3, 5, 4096])
     table = torch.zeros(rows, 8)[:, :random.choice([3, 8, 8])]
     index = torch.tensor([random.randrange(rows) for _ in range(random.randint(0, 20))]).long()
     got, size = row_spans(table, index, limit)
+    got = list(pairs(got))
     named, width = sorted(set(index.tolist())), 4 * table.shape[1]
     want = coarsened(merged([32 * r, width] for r in named), limit) if named else []
     assert size == len(named) * width
@@ -331,6 +356,19 @@ class Trace(unittest.TestCase):
         self.assertEqual(mul, [[[add[0][0], 32, 32, "rw"]]])        # rows 2 and 3 of x
         neg = kernels(rows, "aten.neg")[0]["touch"][0]
         self.assertEqual(neg, [add[2][0], 32, 32, "r"])             # row 1 of a view of o
+
+    def test_deaths_are_seen_at_the_next_operator(self):
+        size, live, seen = {}, set(), []
+        for row in Run(LIVES, "--iterations", "1", "--skip", "2").rows():
+            if row["ev"] == "alloc":
+                size[row["t"]] = row["bytes"]
+                live.add(row["t"])
+            elif row["ev"] == "free":
+                live.remove(row["t"])
+            elif row["ev"] == "kernel" and row["name"] == "aten.neg":
+                seen.append([sum(size[t] == 4000 * n for t in live) for n in (1, 2, 3)])
+        # of x: itself and its clone; their product has died
+        self.assertEqual(seen, [[2, 0, 1], [0, 0, 1], [0, 1, 1], [0, 0, 1], [0, 0, 1]])
 
     def test_sparse_gradient_touches_its_rows_only(self):
         rows = Run(OPERATORS, "--iterations", "1").rows()
