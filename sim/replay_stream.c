@@ -15,7 +15,7 @@
 
 #include "sim/replay_impl.h"
 
-#define FIRST_RING 16
+enum { FIRST_RING = 16, NEAR = 64, FAR = 4096 }; /* kernels */
 
 int streams_init(struct replay *r)
 {
@@ -33,11 +33,12 @@ int streams_init(struct replay *r)
 		s->ring = gs_calloc(s->cap, sizeof(*s->ring));
 		s->next_seq = 1;
 	}
-	/* one stream: just far enough ahead for hints; several: enough that a
-	 * busy one does not keep the others from their work */
+	/* One stream: just far enough ahead for hints; several: enough that a busy one
+	 * does not keep the others from their work.  Several devices are run by threads
+	 * that do not wait for each other: a whole micro-batch of a pipeline's stage. */
 	r->depth = 1 + (r->a->workload->hints ? r->a->workload->hint_depth : 0);
 	if (r->nstreams > 2)
-		r->depth = (u32)gs_max(r->depth, 64);
+		r->depth = (u32)gs_max(r->depth, r->a->ndevices > 1 ? FAR : NEAR);
 	r->iteration = ~0U;
 	return 0;
 }
