@@ -7,8 +7,10 @@
  * tape is run from its end.  So a tensor lives as long as PyTorch keeps it, and
  * nothing but live tensors and the tape is in memory.
  *
- *	gen_cmd.c     the command line          gen_model.c  YAML descriptions
- *	gen_run.c     iterations, pipeline      gen_param.c  parameters, optimizers
+ *	gen_cmd.c     the command line          gen_help.c   what it tells
+ *	gen_model.c   rows: YAML, options       gen_find.c   descriptions by name
+ *	gen_job.c     what may be asked for     gen_run.c    iterations, pipeline
+ *	gen_parallel.c  shares of devices       gen_param.c  parameters, optimizers
  *	gen_transformer.c gen_blocks.c gen_cnn.c gen_dlrm.c  families of networks
  *	gen_ops.c gen_attn.c gen_conv.c gen_rows.c  operators, forward and backward
  *	gen_comm.c    collectives               gen_tape.c   nodes and gradients
@@ -27,18 +29,18 @@
 
 enum gen_dtype { GEN_F32, GEN_F16, GEN_BF16 };
 enum gen_optimizer { GEN_SGD, GEN_MOMENTUM, GEN_ADAM, GEN_ADAMW };
-enum gen_parallel { GEN_TP, GEN_PP, GEN_DP, GEN_ZERO1, GEN_ZERO3 };
 enum gen_phase { GEN_TRAIN, GEN_PREFILL, GEN_DECODE };
 enum gen_attention { GEN_ATTN_MODEL, GEN_ATTN_MATH, GEN_ATTN_FLASH };
 enum gen_kernels { GEN_CUDA, GEN_CPU };
 enum gen_comm { GEN_PEER, GEN_LOCAL };
+enum gen_checkpoint { GEN_KEEP_ALL, GEN_ATTN_AGAIN, GEN_BLOCK_AGAIN };
 
 struct gen_options { /* rows: gen_option_rows */
 	u32 batch, seq, image;
-	u32 dtype, optimizer, devices, parallel, microbatches;
-	u32 checkpoint; /* 0: none */
+	u32 dtype, optimizer, devices, microbatches, checkpoint;
+	const char *parallel; /* gen_parallel_parse() */
 	u32 phase, iterations;
-	u32 attention, kernels, comm, lookup;
+	u32 attention, kernels, comm, lookup, kv_block;
 	u64 link_bps;
 	double zipf;
 	u64 seed;
@@ -72,10 +74,27 @@ struct gen_model { /* rows: gen_model_rows; `model:` in configs/model/NAME.yaml 
 extern const struct gm_param gen_model_rows[];
 
 /*
+ * How the devices share the job: pp stages of dp * tp devices.  Device i of a
+ * stage has tensor rank i % tp and data rank i / tp, so that the devices which
+ * talk most are neighbours (as in Megatron-LM).
+ */
+struct gen_shares {
+	u32 tp, pp, dp;
+	u32 zero; /* 0 to 3: what dp divides among its replicas */
+	bool sp;  /* norms and dropouts are divided along the sequence by tp */
+};
+/* "tp=8,pp=2,zero1"; who says no number takes what is left of *devices (0: 1).
+ * Sets *devices.  0 or -EINVAL (said). */
+int gen_parallel_parse(const char *text, u32 *devices, struct gen_shares *out);
+
+/*
  * Read @path, or configs/model/@name.yaml where @path is NULL.  Strings live as
  * long as *cfg, which the caller frees whatever happened.  0 or -errno (said).
  */
 int gen_model_load(const char *name, const char *path, struct gs_config **cfg, struct gen_model *m);
+/* All NAMEs of configs/model/NAME.yaml, in order, NULL-terminated. */
+char **gen_model_names(void);
+void gen_model_names_free(char **names);
 /* "3, 4, 6": up to @max numbers; how many, or -EINVAL. */
 int gen_list(const char *text, u64 *out, u32 max);
 
@@ -87,6 +106,7 @@ struct gen_arena; /* addresses of one group: holes between live tensors */
 struct gen_group {
 	u16 first, n; /* devices */
 	struct gen_arena *arena;
+	struct gen_val *flag; /* comm local: what others wait for */
 };
 
 struct gen_param;
@@ -101,6 +121,8 @@ struct gen_val {
 	u64 elems, bytes, off;
 	struct gen_group *grp;
 	struct gen_val *grad;
+	/* sp: the rows that it was gathered from, and itself gathered again in backward */
+	struct gen_val *rows, *again;
 };
 
 struct gen_param {
@@ -110,7 +132,7 @@ struct gen_param {
 	struct gen_val *w;
 	struct gen_val *shard;	/* zero3: what lives between uses of w */
 	struct gen_val *grad;	/* of the whole w */
-	struct gen_val *gshard; /* zero1, zero3: reduced */
+	struct gen_val *gshard; /* zero: reduced */
 	struct gen_val *master, *m, *v;
 	bool sparse; /* rows are updated in backward; no gradient, no state */
 };
@@ -139,6 +161,7 @@ struct gen_tape {
 
 struct gen {
 	struct gen_options o;
+	struct gen_shares s;
 	struct gen_model m;
 	struct tr_writer *w;
 	int err; /* of the writer; nothing is written behind it */
@@ -151,6 +174,7 @@ struct gen {
 	bool forward;	       /* what is made is an activation, though it be made again */
 	struct gen_tape *tape; /* NULL: nothing is kept for backward */
 	char scope[96];
+	u32 micro;	 /* batch */
 	bool last_micro; /* gradients are complete after it */
 
 	u32 next_id;
@@ -162,7 +186,6 @@ struct gen {
 
 	struct gen_param **params;
 	size_t nparams, cap_params;
-	struct gen_val *flags; /* comm local: one a device, what others wait for */
 	struct gs_rng *rng;
 	u64 nparams_full; /* parameters of the network */
 	void *net;	  /* the family's */
@@ -201,6 +224,9 @@ void gen_k_end_bytes(struct gen *g, u64 bytes); /* what is moved is not what is 
 /* Only on device number @i of the group; duration in ps (0: by roofline). */
 void gen_k_end_on(struct gen *g, u32 i, u64 bytes, u64 duration_ps);
 void gen_host(struct gen *g, struct gen_val *v, u64 off, u64 bytes, u8 access);
+/* An input in place of *v, written by the host. */
+void gen_refill(struct gen *g, struct gen_val **v, u8 dtype, u64 elems, const char *fmt, ...)
+	GS_PRINTF(5, 6);
 void gen_mark(struct gen *g, u32 iteration);
 
 /* Operands that are whole values, NULL-terminated: reads, then writes. */
@@ -248,13 +274,20 @@ void gen_step(struct gen *g);
 /* ---- gen_comm.c ------------------------------------------------------------- */
 
 void gen_comm_init(struct gen *g);
+/* The sum of @v over the devices that share a block (tp), on each of them. */
 void gen_all_reduce(struct gen *g, struct gen_val *v);
-/* In backward: the gradient of @x is summed over the group once it is complete. */
+/* In backward: the gradient of @x is summed over them once it is complete. */
 void gen_reduce_grad(struct gen *g, struct gen_val *x);
+/* sp, with backward: rows of all, held; the sum of all, cut into rows; own rows of @x. */
+struct gen_val *gen_gather_rows(struct gen *g, struct gen_val *x);
+struct gen_val *gen_scatter_rows(struct gen *g, struct gen_val *x);
+struct gen_val *gen_split_rows(struct gen *g, struct gen_val *x);
+/* In backward: the whole of @x, which gen_gather_rows() made and nobody kept. */
+struct gen_val *gen_gathered(struct gen *g, struct gen_val *x);
 void gen_seg_gather(struct gen *g, struct gen_seg *seg);  /* zero3: weights whole again */
 void gen_seg_release(struct gen *g, struct gen_seg *seg); /* ... and gone */
 void gen_seg_reduce(struct gen *g, struct gen_seg *seg);  /* gradients; dp, zero */
-/* zero1: updated parts from all into the whole weight. */
+/* zero1, zero2: updated parts from all into the whole weight. */
 void gen_gather_into(struct gen *g, struct gen_val *part, struct gen_val *whole);
 /* A copy of @v, of another group, on the current one. */
 struct gen_val *gen_receive(struct gen *g, struct gen_val *v, const char *name);
@@ -282,8 +315,9 @@ struct gen_val *gen_mul(struct gen *g, struct gen_val *a, struct gen_val *b);
 struct gen_val *gen_dropout(struct gen *g, struct gen_val *x);
 /* Some of the rows: the first token of each sequence. */
 struct gen_val *gen_select(struct gen *g, struct gen_val *x, u64 elems);
+/* @cut: each device of tp has some of the classes. */
 struct gen_val *gen_loss(struct gen *g, struct gen_val *logits, struct gen_val *labels, u64 rows,
-			 u64 classes);
+			 u64 classes, bool cut);
 
 /* gen_rows.c */
 struct gen_val *gen_embedding(struct gen *g, struct gen_param *table, struct gen_val *index,
@@ -299,12 +333,11 @@ struct gen_attn {
 /* @q alone: queries, keys and values in one value. */
 struct gen_val *gen_attention(struct gen *g, const struct gen_attn *a, struct gen_val *q,
 			      struct gen_val *k, struct gen_val *v);
-/* Keys and values of a layer, in pieces of GEN_KV_TOKENS. */
-enum { GEN_KV_TOKENS = 256 };
+/* Keys and values of a layer, in pieces of --kv-block tokens. */
 struct gen_kv {
 	struct gen_val **piece;
 	size_t n, cap;
-	u64 len; /* tokens in it */
+	u64 len, block; /* tokens in it, in a piece */
 };
 void gen_kv_append(struct gen *g, struct gen_kv *kv, const struct gen_attn *a, struct gen_val *k,
 		   struct gen_val *v, u64 tokens);
@@ -334,20 +367,26 @@ struct gen_family {
 	const char *name;
 	/* Can it be done?  0 or -EINVAL (said). */
 	int (*check)(const struct gen *g);
+	/* At least the bytes and the FLOPs of its largest kernel. */
+	double (*largest)(const struct gen *g);
 	/* Parameters of all stages, on the groups. */
 	void (*setup)(struct gen *g);
 	/* This iteration's inputs, on the current group (stage). */
 	void (*inputs)(struct gen *g, u32 stage);
-	/* What stage @stage does to @x (NULL: the inputs), of micro-batch @micro. */
-	struct gen_val *(*forward)(struct gen *g, u32 stage, u32 micro, struct gen_val *x);
-	void (*end)(struct gen *g); /* of the iteration */
+	/* What stage @stage does to @x (NULL: the inputs) of micro-batch g->micro. */
+	struct gen_val *(*forward)(struct gen *g, u32 stage, struct gen_val *x);
 	void (*fini)(struct gen *g);
 };
 extern const struct gen_family gen_transformer, gen_cnn, gen_dlrm;
 
-/* Generate into @out (NULL: without a name).  0 or -errno (said); *w is finished by the caller. */
+/* gen_run.c: all iterations. */
+void gen_iterations(struct gen *g, const struct gen_family *f);
+/* gen_job.c: generate into @out (NULL: without a name).  0 or -errno (said); *w is finished by the caller. */
 int gen_job(const struct gen_options *o, const struct gen_model *m, const char *out,
 	    struct tr_writer **w, u64 *nparams);
+/* gen_help.c: --help; --model list, with the parameters of each. */
+void gen_help(void);
+int gen_print_models(const struct gen_options *o);
 /* A job from "gen:NAME OPTIONS", as a source.  0 or -errno (said). */
 int gen_open(const char *spec, struct gs_source **out);
 

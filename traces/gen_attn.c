@@ -8,7 +8,8 @@
  *	[v]     -> context
  *
  * Fused (flash) the square matrices never exist: [q] [k] [v] [context] and one
- * number for each row are kept, and backward makes the scores again.
+ * number for each row are kept, and backward makes the scores again.  So does
+ * --checkpoint attention with what is written out: [q] [k] [v] are kept.
  */
 #include <stdlib.h>
 
@@ -110,39 +111,6 @@ static struct gen_val *scores_back(struct gen *g, struct gen_node *n, struct gen
 	return gen_next(g, d, op(g, "aten.div", GS_ELEMENTWISE, sq, d, NULL, sq));
 }
 
-static void math_back(struct gen *g, struct gen_node *n)
-{
-	const struct gen_attn *a = n->arg;
-	u64 q = q_elems(a), f = product_flops(a);
-	struct gen_val *dout = gen_take_grad(n), *d, *dq, *dk, *dv;
-
-	d = gen_next(g, dout, op(g, "aten.clone", GS_COPY, 0, dout, NULL, q));
-	dv = op(g, "aten.bmm", GS_GEMM, f, n->saved[DROPPED], d, q);
-	gen_drop(g, n->saved[DROPPED]);
-	n->saved[DROPPED] = NULL;
-	d = gen_next(g, d, op(g, "aten.bmm", GS_GEMM, f, d, n->saved[V], square(a)));
-	d = scores_back(g, n, d);
-	dk = op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], d, q);
-	dq = gen_next(g, d, op(g, "aten.bmm", GS_GEMM, f, d, n->saved[K], q));
-	dv = from_heads(g, dv, kv_elems(a));
-	dq = from_heads(g, dq, q);
-	if (n->in[1] || kv_elems(a) != q)
-		dk = from_heads(g, dk, kv_elems(a));
-	give_parts(g, n, dq, dk, dv);
-}
-
-/* Rows of the model to heads; @i-th third where q, k and v are one value. */
-static struct gen_val *to_heads(struct gen *g, struct gen_val *x, u64 elems, u32 i, u32 of)
-{
-	struct gen_val *out = gen_tmp(g, g->dtype, elems, "clone");
-
-	gen_k(g, "aten.clone", GS_COPY, 0);
-	gen_touch_part(g, x, of > 1 ? i * out->bytes : 0, gs_min(out->bytes, x->bytes), GS_READ);
-	gen_out(g, out);
-	gen_k_end(g);
-	return out;
-}
-
 /* Softmax and dropout of the scores; what backward needs goes into @n. */
 static struct gen_val *weights(struct gen *g, const struct gen_attn *a, struct gen_node *n,
 			       struct gen_val *s)
@@ -172,6 +140,43 @@ static struct gen_val *weights(struct gen *g, const struct gen_attn *a, struct g
 	return dropped;
 }
 
+static void math_back(struct gen *g, struct gen_node *n)
+{
+	const struct gen_attn *a = n->arg;
+	u64 q = q_elems(a), f = product_flops(a);
+	struct gen_val *dout = gen_take_grad(n), *d, *dq, *dk, *dv;
+
+	if (!n->saved[SOFT]) { /* let go of, to be made again */
+		d = op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], n->saved[K], square(a));
+		gen_drop(g, weights(g, a, n, d));
+	}
+	d = gen_next(g, dout, op(g, "aten.clone", GS_COPY, 0, dout, NULL, q));
+	dv = op(g, "aten.bmm", GS_GEMM, f, n->saved[DROPPED], d, q);
+	gen_drop(g, n->saved[DROPPED]);
+	n->saved[DROPPED] = NULL;
+	d = gen_next(g, d, op(g, "aten.bmm", GS_GEMM, f, d, n->saved[V], square(a)));
+	d = scores_back(g, n, d);
+	dk = op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], d, q);
+	dq = gen_next(g, d, op(g, "aten.bmm", GS_GEMM, f, d, n->saved[K], q));
+	dv = from_heads(g, dv, kv_elems(a));
+	dq = from_heads(g, dq, q);
+	if (n->in[1] || kv_elems(a) != q)
+		dk = from_heads(g, dk, kv_elems(a));
+	give_parts(g, n, dq, dk, dv);
+}
+
+/* Rows of the model to heads; @i-th third where q, k and v are one value. */
+static struct gen_val *to_heads(struct gen *g, struct gen_val *x, u64 elems, u32 i, u32 of)
+{
+	struct gen_val *out = gen_tmp(g, g->dtype, elems, "clone");
+
+	gen_k(g, "aten.clone", GS_COPY, 0);
+	gen_touch_part(g, x, of > 1 ? i * out->bytes : 0, gs_min(out->bytes, x->bytes), GS_READ);
+	gen_out(g, out);
+	gen_k_end(g);
+	return out;
+}
+
 static struct gen_val *math(struct gen *g, const struct gen_attn *a, struct gen_val *q,
 			    struct gen_val *k, struct gen_val *v)
 {
@@ -188,7 +193,7 @@ static struct gen_val *math(struct gen *g, const struct gen_attn *a, struct gen_
 	gen_save(n, K, hk);
 	gen_drop(g, hq);
 	gen_drop(g, hk);
-	s = weights(g, a, n, s);
+	s = weights(g, a, g->o.checkpoint == GEN_ATTN_AGAIN ? NULL : n, s);
 	hv = to_heads(g, v ? v : q, n_q, 2, of);
 	gen_save(n, V, hv);
 	o = op(g, "aten.bmm", GS_GEMM, product_flops(a), s, hv, n_q);
@@ -273,12 +278,12 @@ void gen_kv_append(struct gen *g, struct gen_kv *kv, const struct gen_attn *a, s
 	u64 each = token_elems(a) * gen_dtype_bytes(g->dtype);
 
 	while (tokens) {
-		u64 at = kv->len % GEN_KV_TOKENS, n = gs_min(tokens, GEN_KV_TOKENS - at);
+		u64 at = kv->len % kv->block, n = gs_min(tokens, kv->block - at);
 
 		if (!at) {
 			GS_PUSH_ROOM(kv->piece, kv->n, kv->cap);
 			kv->piece[kv->n] =
-				gen_new(g, GS_KV_CACHE, g->dtype, token_elems(a) * GEN_KV_TOKENS,
+				gen_new(g, GS_KV_CACHE, g->dtype, token_elems(a) * kv->block,
 					"%s/kv.%zu", g->scope, kv->n);
 			kv->n++;
 		}
@@ -312,7 +317,7 @@ struct gen_val *gen_attend_kv(struct gen *g, const struct gen_kv *kv, const stru
 	gen_touch_part(g, q, 0, o->bytes, GS_READ);
 	for (size_t i = 0; i < kv->n; i++)
 		gen_touch_part(g, kv->piece[i], 0,
-			       each * gs_min(GEN_KV_TOKENS, kv->len - i * GEN_KV_TOKENS), GS_READ);
+			       each * gs_min(kv->block, kv->len - i * kv->block), GS_READ);
 	gen_out(g, o);
 	gen_k_end(g);
 	return o;

@@ -19,10 +19,28 @@ static struct gen_val *attend(struct gen *g, struct gen_layer *l, struct gen_val
 	const struct gen_attn *a = &l->net->attn;
 
 	if (g->o.phase != GEN_TRAIN && a->causal)
-		gen_kv_append(g, &l->kv, a, k ? k : q, v ? v : q, a->len);
+		gen_kv_append(g, &l->kv[g->micro], a, k ? k : q, v ? v : q, a->len);
 	if (g->o.phase == GEN_DECODE)
-		return gen_attend_kv(g, &l->kv, a, q);
+		return gen_attend_kv(g, &l->kv[g->micro], a, q);
 	return gen_attention(g, a, q, k, v);
+}
+
+/* Into a matrix that tp cuts by columns: x whole on each device, its gradient summed. */
+static struct gen_val *enter(struct gen *g, struct gen_val *x)
+{
+	if (g->s.sp)
+		return gen_gather_rows(g, x);
+	gen_reduce_grad(g, x);
+	return gen_hold(x);
+}
+
+/* Behind a matrix that tp cuts by rows: the sum of all. */
+static struct gen_val *leave(struct gen *g, struct gen_val *y)
+{
+	if (g->s.sp)
+		return gen_next(g, y, gen_scatter_rows(g, y));
+	gen_all_reduce(g, y);
+	return y;
 }
 
 static struct gen_val *attention(struct gen *g, struct gen_layer *l, struct gen_val *x)
@@ -32,7 +50,7 @@ static struct gen_val *attention(struct gen *g, struct gen_layer *l, struct gen_
 	struct gen_val *q, *k = NULL, *v = NULL, *y;
 
 	scope(g, l, "attn");
-	gen_reduce_grad(g, x);
+	x = enter(g, x);
 	if (g->m.fused_qkv) {
 		q = gen_linear(g, x, l->q, l->qb, r, h, t->qkv);
 	} else {
@@ -40,13 +58,12 @@ static struct gen_val *attention(struct gen *g, struct gen_layer *l, struct gen_
 		k = rope(g, gen_linear(g, x, l->k, l->kb, r, h, t->kv_width));
 		v = gen_linear(g, x, l->v, l->vb, r, h, t->kv_width);
 	}
+	gen_drop(g, x);
 	y = attend(g, l, q, k, v);
 	gen_drop(g, q);
 	gen_drop(g, k);
 	gen_drop(g, v);
-	y = gen_next(g, y, gen_linear(g, y, l->o, l->ob, r, q_width, h));
-	if (gen_tp(g) > 1)
-		gen_all_reduce(g, y);
+	y = leave(g, gen_next(g, y, gen_linear(g, y, l->o, l->ob, r, q_width, h)));
 	return gen_next(g, y, gen_dropout(g, y));
 }
 
@@ -57,7 +74,7 @@ static struct gen_val *mlp(struct gen *g, struct gen_layer *l, struct gen_val *x
 	struct gen_val *y, *gate;
 
 	scope(g, l, "mlp");
-	gen_reduce_grad(g, x);
+	x = enter(g, x);
 	if (l->gate) {
 		gate = gen_linear(g, x, l->gate, NULL, r, h, t->ffn);
 		gate = gen_next(g, gate, gen_unary(g, gate, &gen_silu));
@@ -68,16 +85,15 @@ static struct gen_val *mlp(struct gen *g, struct gen_layer *l, struct gen_val *x
 		y = gen_linear(g, x, l->up, l->upb, r, h, t->ffn);
 		y = gen_next(g, y, gen_unary(g, y, g->m.mlp == GEN_RELU ? &gen_relu : &gen_gelu));
 	}
-	y = gen_next(g, y, gen_linear(g, y, l->down, l->downb, r, t->ffn, h));
-	if (gen_tp(g) > 1)
-		gen_all_reduce(g, y);
+	gen_drop(g, x);
+	y = leave(g, gen_next(g, y, gen_linear(g, y, l->down, l->downb, r, t->ffn, h)));
 	return gen_next(g, y, gen_dropout(g, y));
 }
 
 static struct gen_val *block_run(struct gen *g, const void *arg, struct gen_val *x)
 {
 	struct gen_layer *l = (struct gen_layer *)arg;
-	u64 r = l->net->rows;
+	u64 r = l->net->own_rows;
 	struct gen_val *y, *in;
 
 	scope(g, l, "ln_1");
@@ -159,14 +175,16 @@ static struct gen_val *embed_positions(struct gen *g, const struct gen_net *t, s
 {
 	struct gen_val *ids = gen_tmp(g, GS_I64, t->len, "arange"), *p;
 	struct gen_node *n;
+	u64 first; /* row: tokens that were there before */
 
 	gen_k(g, "aten.arange", GS_COPY, 0);
 	g->op.kernel.dtype = GS_I64;
 	gen_out(g, ids);
 	gen_k_end(g);
 	p = gen_tmp(g, g->dtype, t->len * t->width, "embedding");
+	first = t->layer->kv[g->micro].len * t->width * gen_dtype_bytes(g->dtype);
 	gen_k(g, "aten.embedding", GS_GATHER, 0);
-	gen_touch_part(g, t->pos->w, 0, p->bytes, GS_READ);
+	gen_touch_part(g, t->pos->w, first, p->bytes, GS_READ);
 	gen_in(g, ids);
 	gen_out(g, p);
 	gen_k_end(g);
@@ -197,6 +215,8 @@ static struct gen_val *embed_run(struct gen *g, const void *arg, struct gen_val 
 		x = embed_positions(g, t, x);
 	if (t->enw)
 		x = gen_next(g, x, gen_norm(g, x, t->enw, t->enb, t->rows));
+	if (g->s.sp)
+		x = gen_next(g, x, gen_split_rows(g, x));
 	return gen_next(g, x, gen_dropout(g, x));
 }
 
@@ -211,7 +231,7 @@ static struct gen_val *mlm_run(struct gen *g, const struct gen_net *t, struct ge
 	first = gen_next(g, first, gen_unary(g, first, &gen_tanh));
 	first = gen_next(g, first, gen_linear(g, first, t->nsp, t->nspb, b, h, GEN_NSP));
 	if (labels)
-		first = gen_next(g, first, gen_loss(g, first, labels, b, GEN_NSP));
+		first = gen_next(g, first, gen_loss(g, first, labels, b, GEN_NSP, false));
 	gen_drop(g, first);
 	x = gen_linear(g, x, t->tr, t->trb, t->rows, h, h);
 	x = gen_next(g, x, gen_unary(g, x, &gen_gelu));
@@ -226,14 +246,14 @@ struct head_arg {
 static struct gen_val *head_rows(struct gen *g, const struct gen_net *t, struct gen_val *x,
 				 u64 rows, struct gen_val *labels)
 {
+	bool cut = g->s.tp > 1 && g->m.head != GEN_CLASSES;
 	u64 classes = g->m.head == GEN_CLASSES ? g->m.classes : t->vocab;
 
-	if (g->m.head != GEN_CLASSES)
-		gen_reduce_grad(g, x);
-	x = gen_linear(g, x, t->head, t->headb, rows, t->width, classes);
+	x = cut ? enter(g, x) : gen_hold(x);
+	x = gen_next(g, x, gen_linear(g, x, t->head, t->headb, rows, t->width, classes));
 	if (!labels)
 		return x;
-	return gen_next(g, x, gen_loss(g, x, labels, rows, classes));
+	return gen_next(g, x, gen_loss(g, x, labels, rows, classes, cut));
 }
 
 static struct gen_val *head_run(struct gen *g, const void *arg, struct gen_val *x)
@@ -244,7 +264,7 @@ static struct gen_val *head_run(struct gen *g, const void *arg, struct gen_val *
 	u64 rows = t->rows;
 
 	snprintf(g->scope, sizeof(g->scope), "head");
-	x = t->fnw ? gen_norm(g, x, t->fnw, t->fnb, rows) : gen_hold(x);
+	x = t->fnw ? gen_norm(g, x, t->fnw, t->fnb, t->own_rows) : gen_hold(x);
 	if (g->m.head == GEN_CLASSES || (!train && g->m.head == GEN_LM)) {
 		rows = t->micro_batch; /* class token, or the last one */
 		x = gen_next(g, x, gen_select(g, x, rows * t->width));
@@ -254,18 +274,18 @@ static struct gen_val *head_run(struct gen *g, const void *arg, struct gen_val *
 	return gen_next(g, x, head_rows(g, t, x, rows, a->labels));
 }
 
-struct gen_val *gen_blocks_forward(struct gen *g, u32 stage, u32 micro, struct gen_val *x)
+struct gen_val *gen_blocks_forward(struct gen *g, u32 stage, struct gen_val *x)
 {
 	struct gen_net *t = g->net;
-	struct head_arg a = { t, t->labels[micro] };
+	struct head_arg a = { t, t->labels[g->micro] };
 
 	x = stage ? gen_hold(x)
-		  : gen_segment(g, &t->embed_seg, embed_run, t, t->tokens[micro], false);
+		  : gen_segment(g, &t->embed_seg, embed_run, t, t->tokens[g->micro], false);
 	for (u32 i = 0; i < g->m.layers; i++)
 		if (gen_stage_of(g, i) == stage)
 			x = gen_next(g, x,
 				     gen_segment(g, &t->layer[i].seg, block_run, &t->layer[i], x,
-						 g->o.checkpoint));
+						 g->o.checkpoint == GEN_BLOCK_AGAIN));
 	if (stage + 1 < g->ngroups)
 		return x;
 	return gen_next(g, x, gen_segment(g, &t->head_seg, head_run, &a, x, false));

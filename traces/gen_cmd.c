@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* gen_cmd.c - `gmemsim trace gen`: the options are the rows of gen_model.c */
+/* gen_cmd.c - `gmemsim trace gen`: the options are the rows of gen_model.c, the help is gen_help.c */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -11,57 +11,6 @@
 #include "traces/gen.h"
 
 enum { MAX_OPTIONS = 32, ROWS = 256 }; /* row i is getopt's value ROWS + i */
-
-static void print_rows(void)
-{
-	char left[96], words[64];
-
-	for (const struct gm_param *r = gen_option_rows; r->key; r++) {
-		size_t n = 0;
-
-		words[0] = 0;
-		for (u32 i = 0; r->names && r->names[i] && n < sizeof(words); i++)
-			n += (size_t)snprintf(words + n, sizeof(words) - n, "%s%s", i ? "|" : "",
-					      r->names[i]);
-		snprintf(left, sizeof(left), "--%s %s", r->key,
-			 r->names		   ? words
-			 : r->unit == GM_BPS	   ? "RATE"
-			 : r->kind == GM_KIND_REAL ? "X"
-						   : "N");
-		printf("  %-38s %s (%s)\n", left, r->help, r->def);
-	}
-}
-
-static void print_help(void)
-{
-	fputs("usage: gmemsim trace gen --model NAME [options] [-o OUT.gmt]\n\n"
-	      "works a job out from a network's dimensions: its tensors, their lives, its kernels\n"
-	      "with FLOPs and bytes.  Durations depend on the device: replay with\n"
-	      "`workload.timing: roofline`.  traces/GENERATOR.md tells what is assumed.\n\n"
-	      "  --model NAME                           configs/model/NAME.yaml: gpt2, gpt2-xl, "
-	      "bert-base,\n"
-	      "                                         bert-large, llama-7b, llama-70b, "
-	      "llama-405b,\n"
-	      "                                         vit-h, resnet50, resnet152, dlrm\n"
-	      "  --config FILE.yaml                     another description (the same keys)\n"
-	      "  -o OUT.gmt                             where it goes (NAME.gmt here)\n",
-	      stdout);
-	print_rows();
-	fputs("\n"
-	      "GPT-2 as the recorded sample, and Llama-70B on eight devices, recomputing blocks:\n"
-	      "  gmemsim trace gen --model gpt2 --batch 8 --seq 512 -o gpt2.gmt\n"
-	      "  gmemsim trace gen --model llama-70b --dtype bf16 --batch 8 --seq 4096 --devices 8 "
-	      "\\\n"
-	      "      --parallel tp --checkpoint block -o llama.gmt\n"
-	      "  gmemsim run configs/exp/single.yaml --trace llama.gmt --set device.count=8\n"
-	      "Without a file, where a trace is named (so that a sweep can go over it):\n"
-	      "  gmemsim run configs/exp/single.yaml --trace \"gen:gpt2 --batch 8\"\n"
-	      "A recommender whose tables the host reads, and a chat that grows its cache:\n"
-	      "  gmemsim trace gen --model dlrm --batch 2048 --lookup host -o dlrm.gmt\n"
-	      "  gmemsim trace gen --model llama-7b --dtype f16 --phase decode --seq 2048 \\\n"
-	      "      --iterations 100 -o chat.gmt\n",
-	      stdout);
-}
 
 static int set_row(const struct gm_param *row, const char *text, struct gen_options *o)
 {
@@ -111,7 +60,7 @@ static int parse(int argc, char **argv, struct request *r, bool *done)
 		else if (opt != 'h')
 			return tr_cmd_option("gen", opt, argv);
 		if (opt == 'h') {
-			print_help();
+			gen_help();
 			*done = true;
 			return GS_EXIT_OK;
 		}
@@ -223,6 +172,8 @@ int tr_cmd_gen(int argc, char **argv)
 
 	if (code || done)
 		return code;
+	if (r.model && !strcmp(r.model, "list"))
+		return tr_cmd_code(gen_print_models(&r.o));
 	err = gen_model_load(r.model, r.config, &cfg, &m);
 	if (err) {
 		gs_config_free(cfg);

@@ -6,11 +6,12 @@
  *	 \--- (1x1, stride) --------/             the stride is on the 3x3 ("v1.5")
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "traces/gen.h"
 
-enum { EXPANSION = 4, MAX_STAGES = 8, NCONV = 4, SHORT = 3 };
+enum { EXPANSION = 4, MAX_STAGES = 8, MAX_BLOCKS = 1000, NCONV = 4, SHORT = 3 };
 
 struct unit { /* convolution and its norm */
 	struct gen_conv c;
@@ -22,7 +23,7 @@ struct block {
 	struct gen_seg seg;
 	struct unit u[NCONV];
 	bool down;
-	u64 edge, batch; /* of its input */
+	u64 edge; /* of its input */
 };
 
 struct cnn {
@@ -32,27 +33,54 @@ struct cnn {
 	struct unit stem;
 	struct block *block;
 	u32 nblocks;
-	u64 edge, channels; /* at the end */
+	u64 batch, channels; /* of a micro-batch; at the end */
 	struct gen_param *fc_w, *fc_b;
-	struct gen_val *images, *labels;
+	struct gen_val **images, **labels; /* one a micro-batch */
 };
+
+static u64 edge_of(const struct gen *g)
+{
+	return g->o.image ? g->o.image : g->m.image;
+}
+
+static int refuse(const struct gen *g, const char *why)
+{
+	gs_err("trace gen: %s: %s", g->m.name, why);
+	return -EINVAL;
+}
 
 static int cnn_check(const struct gen *g)
 {
 	u64 list[MAX_STAGES];
+	int n = gen_list(g->m.blocks, list, MAX_STAGES);
 
-	if (gen_list(g->m.blocks, list, MAX_STAGES) <= 0)
+	if (n <= 0)
 		return -EINVAL;
-	if (g->o.phase != GEN_TRAIN) {
-		gs_err("trace gen: %s is generated for --phase train only", g->m.name);
-		return -EINVAL;
-	}
-	if (g->o.devices > 1 && (g->o.parallel == GEN_TP || g->o.parallel == GEN_PP)) {
-		gs_err("trace gen: %s is spread over devices by --parallel dp, zero1 or zero3",
-		       g->m.name);
-		return -EINVAL;
-	}
+	for (int i = 0; i < n; i++)
+		if (!list[i] || list[i] > MAX_BLOCKS)
+			return refuse(g, "a stage (blocks) has 1 to 1000 bottlenecks");
+	if (!g->m.stem || !g->m.classes || !edge_of(g))
+		return refuse(g, "stem, classes and image are 1 at least");
+	if (g->o.phase != GEN_TRAIN)
+		return refuse(g, "generated for --phase train only");
+	if (g->s.tp > 1 || g->s.pp > 1)
+		return refuse(g, "spread over devices by --parallel dp, zero1, zero2 or zero3");
 	return 0;
+}
+
+/* A convolution of 3 x 3 in one of the stages, or of 7 x 7 over the image. */
+static double cnn_largest(const struct gen *g)
+{
+	u64 list[MAX_STAGES];
+	int n = gen_list(g->m.blocks, list, MAX_STAGES);
+	double edge = edge_of(g), stem = g->m.stem, most = 300. * edge * edge * stem;
+
+	for (int s = 0; s < n; s++) {
+		double e = edge / (4 << s) + 1, mid = stem * (1 << s);
+
+		most = fmax(most, 36. * e * e * mid * mid);
+	}
+	return most * g->o.batch;
 }
 
 /* ---- parameters ------------------------------------------------------------ */
@@ -104,9 +132,12 @@ static void block_new(struct gen *g, struct block *b, u32 stage, u32 number, u64
 static void cnn_setup(struct gen *g)
 {
 	struct cnn *t = g->net = gs_calloc(1, sizeof(*t));
-	u64 channels = g->m.stem, edge = g->o.image ? g->o.image : g->m.image;
+	u64 channels = g->m.stem, edge = edge_of(g);
 	u32 k = 0;
 
+	t->batch = g->o.batch / g->o.microbatches;
+	t->images = gs_calloc(g->o.microbatches, sizeof(*t->images));
+	t->labels = gs_calloc(g->o.microbatches, sizeof(*t->labels));
 	t->nstages = gen_list(g->m.blocks, t->blocks, MAX_STAGES);
 	for (int s = 0; s < t->nstages; s++)
 		t->nblocks += (u32)t->blocks[s];
@@ -120,13 +151,11 @@ static void cnn_setup(struct gen *g)
 			struct block *b = &t->block[k++];
 
 			b->edge = edge;
-			b->batch = g->o.batch;
 			block_new(g, b, (u32)s, i, channels, (u64)g->m.stem << s);
 			edge = gen_conv_edge(&b->u[1].c, edge);
 			channels = EXPANSION * ((u64)g->m.stem << s);
 		}
 	}
-	t->edge = edge;
 	t->channels = channels;
 	t->fc_w = gen_param_new(g, &t->head_seg, channels * g->m.classes, channels * g->m.classes,
 				"fc.weight");
@@ -152,6 +181,10 @@ static void cnn_fini(struct gen *g)
 	}
 	gen_seg_fini(&t->stem_seg);
 	gen_seg_fini(&t->head_seg);
+	for (u32 i = 0; i < g->o.microbatches; i++) {
+		free(t->images[i]);
+		free(t->labels[i]);
+	}
 	free(t->images);
 	free(t->labels);
 	free(t->block);
@@ -173,22 +206,22 @@ static struct gen_val *unit_run(struct gen *g, const struct unit *u, struct gen_
 static struct gen_val *stem_run(struct gen *g, const void *arg, struct gen_val *x)
 {
 	const struct cnn *t = arg;
-	u64 edge = g->o.image ? g->o.image : g->m.image;
+	u64 edge = edge_of(g);
 
-	x = unit_run(g, &t->stem, x, g->o.batch, &edge);
+	x = unit_run(g, &t->stem, x, t->batch, &edge);
 	x = gen_next(g, x, gen_relu_(g, x));
-	return gen_next(g, x, gen_max_pool(g, x, g->o.batch, t->stem.c.cout, edge));
+	return gen_next(g, x, gen_max_pool(g, x, t->batch, t->stem.c.cout, edge));
 }
 
 static struct gen_val *block_run(struct gen *g, const void *arg, struct gen_val *x)
 {
 	const struct block *b = arg;
 	struct gen_val *shortcut, *y = gen_hold(x);
-	u64 edge = b->edge, same = b->edge;
+	u64 edge = b->edge, same = b->edge, batch = ((struct cnn *)g->net)->batch;
 
-	shortcut = b->down ? unit_run(g, &b->u[SHORT], x, b->batch, &same) : gen_hold(x);
+	shortcut = b->down ? unit_run(g, &b->u[SHORT], x, batch, &same) : gen_hold(x);
 	for (u32 i = 0; i < 3; i++) {
-		y = gen_next(g, y, unit_run(g, &b->u[i], y, b->batch, &edge));
+		y = gen_next(g, y, unit_run(g, &b->u[i], y, batch, &edge));
 		if (i < 2)
 			y = gen_next(g, y, gen_relu_(g, y));
 	}
@@ -200,47 +233,42 @@ static struct gen_val *block_run(struct gen *g, const void *arg, struct gen_val 
 static struct gen_val *head_run(struct gen *g, const void *arg, struct gen_val *x)
 {
 	const struct cnn *t = arg;
-	u64 batch = g->o.batch;
+	u64 batch = t->batch;
 
 	x = gen_avg_pool(g, x, batch * t->channels);
 	x = gen_next(g, x, gen_linear(g, x, t->fc_w, t->fc_b, batch, t->channels, g->m.classes));
-	return gen_next(g, x, gen_loss(g, x, t->labels, batch, g->m.classes));
+	return gen_next(g, x, gen_loss(g, x, t->labels[g->micro], batch, g->m.classes, false));
 }
 
 static void cnn_inputs(struct gen *g, u32 stage)
 {
 	struct cnn *t = g->net;
-	u64 edge = g->o.image ? g->o.image : g->m.image;
-	struct gen_val *images, *labels;
 
 	(void)stage;
-	images = gen_new(g, GS_INPUT, g->dtype, g->o.batch * 3 * edge * edge, "images");
-	gen_host(g, images, 0, images->bytes, GS_WRITE);
-	gen_drop(g, t->images);
-	t->images = images;
-	labels = gen_new(g, GS_INPUT, GS_I64, g->o.batch, "labels");
-	gen_host(g, labels, 0, labels->bytes, GS_WRITE);
-	gen_drop(g, t->labels);
-	t->labels = labels;
+	for (u32 i = 0; i < g->o.microbatches; i++) {
+		gen_refill(g, &t->images[i], g->dtype, t->batch * 3 * edge_of(g) * edge_of(g),
+			   "images");
+		gen_refill(g, &t->labels[i], GS_I64, t->batch, "labels");
+	}
 }
 
-static struct gen_val *cnn_forward(struct gen *g, u32 stage, u32 micro, struct gen_val *x)
+static struct gen_val *cnn_forward(struct gen *g, u32 stage, struct gen_val *x)
 {
 	struct cnn *t = g->net;
 
 	(void)stage;
-	(void)micro;
-	x = gen_segment(g, &t->stem_seg, stem_run, t, t->images, false);
+	x = gen_segment(g, &t->stem_seg, stem_run, t, t->images[g->micro], false);
 	for (u32 i = 0; i < t->nblocks; i++)
 		x = gen_next(g, x,
 			     gen_segment(g, &t->block[i].seg, block_run, &t->block[i], x,
-					 g->o.checkpoint));
+					 g->o.checkpoint == GEN_BLOCK_AGAIN));
 	return gen_next(g, x, gen_segment(g, &t->head_seg, head_run, t, x, false));
 }
 
 const struct gen_family gen_cnn = {
 	.name = "cnn",
 	.check = cnn_check,
+	.largest = cnn_largest,
 	.setup = cnn_setup,
 	.inputs = cnn_inputs,
 	.forward = cnn_forward,

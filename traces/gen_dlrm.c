@@ -10,6 +10,7 @@
  * are reduced; the MLPs stand whole on each.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "traces/gen.h"
@@ -38,18 +39,72 @@ struct meeting {
 	struct gen_val *in[MAX_TABLES + 1];
 };
 
+static int refuse(const struct gen *g, const char *why)
+{
+	gs_err("trace gen: %s: %s", g->m.name, why);
+	return -EINVAL;
+}
+
+/* How many numbers are in the list; 0 where it is none, or has a 0 (said). */
+static int positive(const struct gen *g, const char *key, const char *text, u64 *list, u32 max)
+{
+	int n = gen_list(text, list, max);
+
+	for (int i = 0; i < n; i++) {
+		if (list[i])
+			continue;
+		gs_err("trace gen: %s: %s: number %d is 0", g->m.name, key, i + 1);
+		return 0;
+	}
+	return n > 0 ? n : 0;
+}
+
 static int dlrm_check(const struct gen *g)
 {
 	u64 list[MAX_TABLES];
+	int n;
 
-	if (gen_list(g->m.tables, list, MAX_TABLES) <= 0 ||
-	    gen_list(g->m.bottom, list, MAX_MLP) <= 0 || gen_list(g->m.top, list, MAX_MLP) <= 0)
+	if (!positive(g, "tables", g->m.tables, list, MAX_TABLES))
 		return -EINVAL;
-	if (g->o.phase == GEN_TRAIN && (g->o.devices == 1 || g->o.parallel == GEN_TP))
-		return 0;
-	gs_err("trace gen: %s is generated for --phase train, on several devices by --parallel tp",
-	       g->m.name);
-	return -EINVAL;
+	n = positive(g, "bottom", g->m.bottom, list, MAX_MLP);
+	if (n && list[n - 1] != g->m.dim)
+		return refuse(g, "bottom must end in dim, which meets the rows of the tables");
+	n = n ? positive(g, "top", g->m.top, list, MAX_MLP) : 0;
+	if (n && list[n - 1] != 1)
+		return refuse(g, "top must end in 1, the click");
+	if (!n)
+		return -EINVAL;
+	if (!g->m.dense || !g->m.dim || !g->m.pooling)
+		return refuse(g, "dense, dim and pooling are 1 at least");
+	if (g->o.phase != GEN_TRAIN || g->s.dp > 1 || g->s.pp > 1)
+		return refuse(g, "generated for --phase train, on several devices by --parallel "
+				 "tp");
+	if (g->o.microbatches > 1)
+		return refuse(g, "its batch is not divided (--microbatches)");
+	return 0;
+}
+
+static double mlp_largest(const char *text, double in)
+{
+	u64 width[MAX_MLP];
+	double most = 0;
+
+	for (int i = 0, n = gen_list(text, width, MAX_MLP); i < n; i++) {
+		most = fmax(most, in * (double)width[i]);
+		in = (double)width[i];
+	}
+	return most;
+}
+
+/* A layer of an MLP, the meeting of all vectors, or rows that are read. */
+static double dlrm_largest(const struct gen *g)
+{
+	u64 rows[MAX_TABLES];
+	double n = 1 + gen_list(g->m.tables, rows, MAX_TABLES), dim = g->m.dim, most;
+
+	most = fmax(mlp_largest(g->m.bottom, g->m.dense), mlp_largest(g->m.top, n * n + dim));
+	most = fmax(most, n * n * dim);
+	return 16. * g->o.batch * fmax(most, g->m.pooling * dim);
 }
 
 /* ---- parameters ------------------------------------------------------------- */
@@ -71,7 +126,7 @@ static void mlp_new(struct gen *g, struct gen_seg *seg, struct mlp *m, const cha
 static void dlrm_setup(struct gen *g)
 {
 	struct dlrm *t = g->net = gs_calloc(1, sizeof(*t));
-	u64 n = g->grp->n, vectors;
+	u64 n = g->s.tp, vectors;
 
 	t->ntables = gen_list(g->m.tables, t->rows, MAX_TABLES);
 	for (int i = 0; i < t->ntables; i++) {
@@ -208,16 +263,7 @@ static struct gen_val *dlrm_run(struct gen *g, const void *arg, struct gen_val *
 	x = meet(g, m);
 	x = gen_next(g, x, mlp_run(g, &t->top, x, g->o.batch));
 	x = gen_next(g, x, gen_unary(g, x, &gen_sigmoid));
-	return gen_next(g, x, gen_loss(g, x, t->labels, g->o.batch, 1));
-}
-
-static void refill(struct gen *g, struct gen_val **v, u8 dtype, u64 elems, const char *name, int i)
-{
-	struct gen_val *fresh = gen_new(g, GS_INPUT, dtype, elems, "%s.%d", name, i);
-
-	gen_host(g, fresh, 0, fresh->bytes, GS_WRITE);
-	gen_drop(g, *v);
-	*v = fresh;
+	return gen_next(g, x, gen_loss(g, x, t->labels, g->o.batch, 1, false));
 }
 
 static void dlrm_inputs(struct gen *g, u32 stage)
@@ -226,18 +272,17 @@ static void dlrm_inputs(struct gen *g, u32 stage)
 	u64 batch = g->o.batch;
 
 	(void)stage;
-	refill(g, &t->dense, g->dtype, batch * g->m.dense, "dense", 0);
-	refill(g, &t->labels, GS_F32, batch, "labels", 0);
+	gen_refill(g, &t->dense, g->dtype, batch * g->m.dense, "dense");
+	gen_refill(g, &t->labels, GS_F32, batch, "labels");
 	for (int i = 0; i < t->ntables; i++)
-		refill(g, &t->index[i], GS_I64, batch * g->m.pooling, "index", i);
+		gen_refill(g, &t->index[i], GS_I64, batch * g->m.pooling, "index.%d", i);
 }
 
-static struct gen_val *dlrm_forward(struct gen *g, u32 stage, u32 micro, struct gen_val *x)
+static struct gen_val *dlrm_forward(struct gen *g, u32 stage, struct gen_val *x)
 {
 	struct dlrm *t = g->net;
 
 	(void)stage;
-	(void)micro;
 	(void)x;
 	return gen_segment(g, &t->seg, dlrm_run, t, t->dense, false);
 }
@@ -245,6 +290,7 @@ static struct gen_val *dlrm_forward(struct gen *g, u32 stage, u32 micro, struct 
 const struct gen_family gen_dlrm = {
 	.name = "dlrm",
 	.check = dlrm_check,
+	.largest = dlrm_largest,
 	.setup = dlrm_setup,
 	.inputs = dlrm_inputs,
 	.forward = dlrm_forward,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* gen_emit.c - values with addresses, kernels with operands, to the writer */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,7 @@ void gen_emit_fini(struct gen *g)
 	for (u32 i = 0; i < g->ngroups; i++) {
 		free(g->groups[i].arena->hole);
 		free(g->groups[i].arena);
+		free(g->groups[i].flag);
 	}
 	free(g->groups);
 	free(g->touches);
@@ -139,6 +141,20 @@ static void put_allocs(struct gen *g, const struct gen_val *v, const char *name)
 	}
 }
 
+/* Addresses of a device end where the next one's begin, and there are 2^32 tensors. */
+static void check_room(struct gen *g, const struct gen_val *v)
+{
+	if (g->err)
+		return;
+	if (g->o.devices > 1 && v->off + v->bytes > 1ULL << DEVICE_SHIFT)
+		gs_err("trace gen: a device of several would hold more than 16 TiB");
+	else if (g->next_id < v->id)
+		gs_err("trace gen: more than 2^32 tensors; ask for fewer --iterations");
+	else
+		return;
+	g->err = -EINVAL;
+}
+
 struct gen_val *gen_new(struct gen *g, u8 kind, u8 dtype, u64 elems, const char *fmt, ...)
 {
 	struct gen_val *v = gs_calloc(1, sizeof(*v));
@@ -157,6 +173,7 @@ struct gen_val *gen_new(struct gen *g, u8 kind, u8 dtype, u64 elems, const char 
 	v->grp = g->grp;
 	v->holds = v->refs = 1;
 	v->off = arena_take(v->grp->arena, v->bytes);
+	check_room(g, v);
 	put_allocs(g, v, name);
 	return v;
 }
@@ -310,6 +327,21 @@ void gen_host(struct gen *g, struct gen_val *v, u64 off, u64 bytes, u8 access)
 		op.host.access = access;
 		put(g, &op);
 	}
+}
+
+void gen_refill(struct gen *g, struct gen_val **v, u8 dtype, u64 elems, const char *fmt, ...)
+{
+	struct gen_val *fresh;
+	char name[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(name, sizeof(name), fmt, ap);
+	va_end(ap);
+	fresh = gen_new(g, GS_INPUT, dtype, elems, "%s", name);
+	gen_host(g, fresh, 0, fresh->bytes, GS_WRITE);
+	gen_drop(g, *v);
+	*v = fresh;
 }
 
 void gen_mark(struct gen *g, u32 iteration)

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "traces/gen.h"
 
@@ -71,51 +70,55 @@ const struct gm_param gen_model_rows[] = {
 
 static const char *const dtype_names[] = { "f32", "f16", "bf16", NULL };
 static const char *const optimizer_names[] = { "sgd", "momentum", "adam", "adamw", NULL };
-static const char *const parallel_names[] = { "tp", "pp", "dp", "zero1", "zero3", NULL };
-static const char *const checkpoint_names[] = { "none", "block", NULL };
+static const char *const checkpoint_names[] = { "none", "attention", "block", NULL };
 static const char *const phase_names[] = { "train", "prefill", "decode", NULL };
 static const char *const kernel_names[] = { "cuda", "cpu", NULL };
 static const char *const comm_names[] = { "peer", "local", NULL };
 static const char *const lookup_names[] = { "device", "host", NULL };
 
+/* In the order of --help, whose headings gen_help.c puts between them. */
 #define O struct gen_options
 const struct gm_param gen_option_rows[] = {
+	GM_P_ENUM(O, phase, "phase", phase_names, "train",
+		  "prefill: forward, fills the cache; decode: a token an iteration", "choice"),
 	GM_P_U32(O, batch, "batch", GM_NONE, "8", 1, 1 << 24,
-		 "samples of an iteration; of each device under dp, zero1, zero3", "choice"),
+		 "samples of an iteration, of each replica under dp", "choice"),
 	GM_P_U32(O, seq, "seq", GM_NONE, "512", 1, 1 << 24,
 		 "tokens of a sequence; decode: those in the cache before", "choice"),
 	GM_P_U32(O, image, "image", GM_NONE, "0", 0, 100000,
 		 "edge of the images; 0: the description's", "choice"),
+	GM_P_U32(O, iterations, "iterations", GM_NONE, "1", 1, 1000000,
+		 "iterations; a replay can repeat the last one", "choice"),
 	GM_P_ENUM(O, dtype, "dtype", dtype_names, "f32",
 		  "f16, bf16: mixed precision, f32 master weights and moments", "choice"),
 	GM_P_ENUM(O, optimizer, "optimizer", optimizer_names, "adamw", "its state is f32",
 		  "choice"),
-	GM_P_U32(O, devices, "devices", GM_NONE, "1", 1, 1024, "devices of the job", "choice"),
-	GM_P_ENUM(O, parallel, "parallel", parallel_names, "dp",
-		  "how several devices share it: tensor, pipeline, data, ZeRO 1 and 3", "choice"),
-	GM_P_U32(O, microbatches, "microbatches", GM_NONE, "0", 0, 1 << 16,
-		 "parts of the batch; 0: as many as devices under pp, else 1", "choice"),
+
 	GM_P_ENUM(O, checkpoint, "checkpoint", checkpoint_names, "none",
-		  "block: keep only the inputs of blocks, run them again in backward", "choice"),
-	GM_P_ENUM(O, phase, "phase", phase_names, "train",
-		  "prefill: forward, fills the cache; decode: a token an iteration", "choice"),
-	GM_P_U32(O, iterations, "iterations", GM_NONE, "1", 1, 1000000,
-		 "iterations; a replay can repeat the last one", "choice"),
+		  "block: keep blocks' inputs only; attention: all but its squares", "choice"),
 	GM_P_ENUM(O, attention, "attention", attention_names, "model",
 		  "written out, fused, or as the description has it", "choice"),
-	GM_P_ENUM(
-		O, kernels, "kernels", kernel_names, "cuda",
-		"whose operators: cuda fuses dropout and optimizers, cpu is as PyTorch 1.13 there",
-		"choice"),
+	GM_P_U32(O, microbatches, "microbatches", GM_NONE, "0", 0, 1 << 16,
+		 "parts of the batch, one after another; 0: as many as stages", "choice"),
+	GM_P_U32(O, kv_block, "kv-block", GM_NONE, "256", 0, 1 << 24,
+		 "tokens of a piece of the cache; 0: one piece for all", "choice"),
+	GM_P_ENUM(O, kernels, "kernels", kernel_names, "cuda",
+		  "cuda: dropout and optimizers fused; cpu: as PyTorch 1.13 there", "choice"),
+
+	GM_P_U32(O, devices, "devices", GM_NONE, "0", 0, 1024,
+		 "devices; 0: as many as --parallel names", "choice"),
+	GM_P_STR(O, parallel, "parallel", "dp", "tensor, pipeline, data, ZeRO: tp=8,pp=2,zero1",
+		 "choice"),
 	GM_P_ENUM(O, comm, "comm", comm_names, "peer",
-		  "collectives: read peers' tensors, or last as long as --link needs", "choice"),
+		  "collectives: read peers' tensors, or last as --link needs", "choice"),
 	GM_P_U64(O, link_bps, "link", GM_BPS, "260 GB/s", 1, ~0ULL,
 		 "rate of one direction of a device's links, for --comm local",
 		 "guess: 87 % of NVLink 3, 300 GB/s"),
+
 	GM_P_ENUM(O, lookup, "lookup", lookup_names, "device",
 		  "dlrm: who reads and updates the tables", "choice"),
 	GM_P_REAL(O, zipf, "zipf", GM_NONE, "1.05", 0, 10,
-		  "exponent of Zipf's law by which rows of tables are drawn; 0: all alike",
+		  "exponent of Zipf's law for rows of tables; 0: all alike",
 		  "guess: clicks are near 1"),
 	GM_P_U64(O, seed, "seed", GM_NONE, "1", 0, ~0ULL, "seed of the draws", "choice"),
 	GM_P_END
@@ -142,48 +145,4 @@ int gen_list(const char *text, u64 *out, u32 max)
 	}
 	gs_err("trace gen: \"%s\" is no list of up to %u numbers (\"3, 4, 6\")", text, max);
 	return -EINVAL;
-}
-
-/* configs/model/NAME.yaml: in the working directory, beside build/, or installed. */
-static char *find_model(const char *name)
-{
-	static const char *const places[] = { "../configs", "../../configs", "../../../configs",
-					      "../share/gmemsim/configs" };
-	char exe[4096], *path = gs_asprintf("configs/model/%s.yaml", name);
-	ssize_t n;
-
-	if (!access(path, R_OK))
-		return path;
-	n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	exe[n > 0 ? n : 0] = 0;
-	if (strrchr(exe, '/'))
-		*strrchr(exe, '/') = 0;
-	for (size_t i = 0; i < GS_ARRAY_SIZE(places); i++) {
-		free(path);
-		path = gs_asprintf("%s/%s/model/%s.yaml", exe, places[i], name);
-		if (!access(path, R_OK))
-			return path;
-	}
-	free(path);
-	return NULL;
-}
-
-int gen_model_load(const char *name, const char *path, struct gs_config **cfg, struct gen_model *m)
-{
-	const struct gs_section sections[] = { { "model", gen_model_rows, m }, { 0 } };
-	char *found = path ? gs_strdup(path) : find_model(name);
-	int err;
-
-	*cfg = gs_config_new();
-	if (!found) {
-		gs_err("trace gen: no configs/model/%s.yaml; `ls configs/model` shows the known "
-		       "models, --config reads any other description",
-		       name);
-		return -ENOENT;
-	}
-	err = gs_config_load(*cfg, found);
-	if (!err)
-		err = gs_config_bind(*cfg, sections, NULL);
-	free(found);
-	return err;
 }

@@ -36,11 +36,13 @@ static void bias_back(struct gen *g, struct gen_param *b, struct gen_val *dy)
 static void linear_back(struct gen *g, struct gen_node *n)
 {
 	u64 rows = n->dim[0], in = n->dim[1], out = n->dim[2], flops = 2 * rows * in * out;
-	struct gen_val *x = n->saved[0], *dy = gen_take_grad(n), *dw;
+	struct gen_val *dy = gen_take_grad(n), *x = n->saved[0], *dw;
 
 	if (n->in[0]->wants_grad)
 		gen_give_grad(g, n->in[0],
 			      mm(g, flops, dy, n->p[0]->w, gen_tmp(g, g->dtype, rows * in, "mm")));
+	if (!x)
+		x = gen_gathered(g, n->in[0]);
 	dw = gen_grad_begin(g, n->p[0]);
 	gen_grad_end(g, n->p[0], mm(g, flops, dy, x, dw));
 	if (n->p[1])
@@ -61,7 +63,8 @@ struct gen_val *gen_linear(struct gen *g, struct gen_val *x, struct gen_param *w
 	gen_in(g, w->w);
 	gen_out(g, y);
 	gen_k_end(g);
-	gen_save(n, 0, x);
+	if (!x->rows)
+		gen_save(n, 0, x);
 	if (n) {
 		n->p[0] = w;
 		n->p[1] = b;
@@ -407,7 +410,7 @@ static void nll(struct gen *g, struct gen_val *logp, struct gen_val *labels, u64
 }
 
 struct gen_val *gen_loss(struct gen *g, struct gen_val *logits, struct gen_val *labels, u64 rows,
-			 u64 classes)
+			 u64 classes, bool cut)
 {
 	struct gen_val *x = g->dtype == GS_F32 ? gen_hold(logits) : cast(g, logits, GS_F32);
 	struct gen_val *logp = gen_tmp(g, GS_F32, rows * classes, "_log_softmax"), *sums;
@@ -419,7 +422,7 @@ struct gen_val *gen_loss(struct gen *g, struct gen_val *logits, struct gen_val *
 	gen_out(g, logp);
 	gen_k_end(g);
 	gen_drop(g, x);
-	if (g->o.parallel == GEN_TP && g->grp->n > 1) { /* largest and sum of each row */
+	if (g->s.tp > 1 && cut) { /* largest and sum of each row */
 		sums = gen_tmp(g, GS_F32, 2 * rows, "row_sums");
 		gen_k(g, "aten.logsumexp", GS_REDUCE, logp->elems);
 		gen_in(g, logp);

@@ -8,8 +8,8 @@
  *	master      -              4           bytes a parameter
  *	moments     4 or 8         4 or 8
  *
- * zero1 cuts master and moments into as many parts as there are devices, zero3
- * weights and gradients too.
+ * zero1 cuts master and moments into as many parts as there are replicas, zero2
+ * gradients too, zero3 also weights.
  */
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,13 +18,13 @@
 
 static bool zero(const struct gen *g)
 {
-	return g->grp->n > 1 && (g->o.parallel == GEN_ZERO1 || g->o.parallel == GEN_ZERO3);
+	return g->s.dp > 1 && g->s.zero;
 }
 
 /* Elements of a part, whole ones on each device. */
 static u64 part(const struct gen *g, const struct gen_param *p)
 {
-	return zero(g) ? (p->local + g->grp->n - 1) / g->grp->n : p->local;
+	return zero(g) ? (p->local + g->s.dp - 1) / g->s.dp : p->local;
 }
 
 static void seg_add(struct gen_seg *seg, struct gen_param *p, bool owner)
@@ -63,7 +63,7 @@ struct gen_param *gen_param_new(struct gen *g, struct gen_seg *seg, u64 full, u6
 	p->name = gs_strdup(name);
 	p->full = full;
 	p->local = local;
-	if (zero(g) && g->o.parallel == GEN_ZERO3)
+	if (zero(g) && g->s.zero == 3)
 		v = p->shard = gen_new(g, GS_WEIGHT, g->dtype, part(g, p), "%s", name);
 	else
 		v = p->w = gen_new(g, GS_WEIGHT, g->dtype, local, "%s", name);

@@ -140,10 +140,10 @@ static void embedding_back(struct gen *g, struct gen_node *n)
 	gen_drop(g, dy);
 }
 
-/* Rows of the table that stand on one device, and the draws that fall there. */
-static u64 here(const struct gen *g, u64 n)
+/* Of @n rows or draws those on one device, where the table is cut. */
+static u64 here(const struct gen *g, const struct gen_param *table, u64 n)
 {
-	return g->o.parallel == GEN_TP ? (n + g->grp->n - 1) / g->grp->n : n;
+	return table->local < table->full ? (n + g->s.tp - 1) / g->s.tp : n;
 }
 
 struct gen_val *gen_embedding(struct gen *g, struct gen_param *table, struct gen_val *index,
@@ -153,7 +153,7 @@ struct gen_val *gen_embedding(struct gen *g, struct gen_param *table, struct gen
 	struct gen_node *n = gen_node(g, embedding_back, NULL, y);
 	struct rows r = { .width_bytes = width * gen_dtype_bytes(g->dtype) };
 
-	rows_draw(g, &r, here(g, rows), here(g, count), gs_rng_bits(g->rng), false);
+	rows_draw(g, &r, here(g, table, rows), here(g, table, count), gs_rng_bits(g->rng), false);
 	gen_k(g, "aten.embedding", GS_GATHER, 0);
 	rows_touch(g, &r, table->w, GS_READ, gen_touch_part);
 	gen_in(g, index);
@@ -163,7 +163,7 @@ struct gen_val *gen_embedding(struct gen *g, struct gen_param *table, struct gen
 	gen_save(n, 0, index);
 	if (n)
 		n->p[0] = table;
-	if (g->o.parallel == GEN_TP)
+	if (table->local < table->full)
 		gen_all_reduce(g, y);
 	return y;
 }
@@ -173,7 +173,7 @@ struct gen_val *gen_embedding(struct gen *g, struct gen_param *table, struct gen
 static void bag_rows(struct gen *g, const struct gen_node *n, struct rows *r)
 {
 	*r = (struct rows){ .width_bytes = n->dim[1] * gen_dtype_bytes(g->dtype) };
-	rows_draw(g, r, here(g, n->dim[0]), here(g, n->dim[2]), n->dim[3], true);
+	rows_draw(g, r, here(g, n->p[0], n->dim[0]), here(g, n->p[0], n->dim[2]), n->dim[3], true);
 }
 
 /* Gradient and SGD in one kernel, as in FBGEMM; or by the host, in place. */

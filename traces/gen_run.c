@@ -6,10 +6,8 @@
  * micro-batches ahead, then takes turns.  The trace has the stages' work in one
  * order that respects what they send each other; each device runs its own part.
  */
-#include <errno.h>
 #include <stdlib.h>
 
-#include "sim/rng.h"
 #include "traces/gen.h"
 
 struct work { /* one micro-batch on one stage */
@@ -29,6 +27,7 @@ static void run_forward(struct gen *g, const struct gen_family *f, struct stage 
 	struct work *w = &all[s].work[m], *before = s ? &all[s - 1].work[m] : NULL;
 
 	g->grp = &g->groups[s];
+	g->micro = m;
 	g->phase = GS_FORWARD;
 	g->forward = true;
 	g->tape = g->o.phase == GEN_TRAIN ? &w->tape : NULL;
@@ -37,7 +36,7 @@ static void run_forward(struct gen *g, const struct gen_family *f, struct stage 
 		gen_ref(before->out); /* its gradient comes back */
 		gen_drop(g, before->out);
 	}
-	w->out = f->forward(g, s, m, w->in);
+	w->out = f->forward(g, s, w->in);
 	g->tape = NULL;
 }
 
@@ -46,6 +45,7 @@ static void run_backward(struct gen *g, struct stage *all, u32 nstages, u32 s, u
 	struct work *w = &all[s].work[m], *behind = s + 1 < nstages ? &all[s + 1].work[m] : NULL;
 
 	g->grp = &g->groups[s];
+	g->micro = m;
 	g->phase = GS_BACKWARD;
 	g->forward = false;
 	g->last_micro = m + 1 == g->o.microbatches;
@@ -126,7 +126,7 @@ static void infer(struct gen *g, const struct gen_family *f, struct stage *all)
 
 /* ---- the job ---------------------------------------------------------------------- */
 
-static void iterations(struct gen *g, const struct gen_family *f)
+void gen_iterations(struct gen *g, const struct gen_family *f)
 {
 	struct stage *all = gs_calloc(g->ngroups, sizeof(*all));
 
@@ -145,105 +145,4 @@ static void iterations(struct gen *g, const struct gen_family *f)
 	for (u32 s = 0; s < g->ngroups; s++)
 		free(all[s].work);
 	free(all);
-}
-
-/*
- * Numbers of bytes and of FLOPs are products of 64 bits.  The largest of a kernel are
- * known beforehand, from above: a product of every token with the widest matrix, or
- * with every other token; a convolution of the whole image.
- */
-static int check_size(const struct gen *g)
-{
-	const struct gen_model *m = &g->m;
-	double widest =
-		(double)gs_max(gs_max(m->vocab, 2ULL * m->ffn), gs_max(3ULL * m->width, g->o.seq));
-	double token = 4.0 * m->width * widest, pixel = 8192;
-	double image = g->o.image ? g->o.image : m->image;
-	double most = m->family == GEN_CNN ? g->o.batch * image * image * pixel
-					   : (double)g->o.batch * g->o.seq * token;
-
-	if (m->family == GEN_DLRM || most < 0x1p64)
-		return 0;
-	gs_err("trace gen: a kernel of --batch %u and %s %u may count more than 2^64 bytes or "
-	       "FLOPs (%.2g); make one of them smaller",
-	       g->o.batch, m->family == GEN_CNN ? "--image" : "--seq",
-	       m->family == GEN_CNN ? (u32)image : g->o.seq, most);
-	return -EINVAL;
-}
-
-static int check(struct gen *g, const struct gen_family *f)
-{
-	struct gen_options *o = &g->o;
-
-	if (!o->microbatches)
-		o->microbatches = o->parallel == GEN_PP ? o->devices : 1;
-	if (o->batch % o->microbatches) {
-		gs_err("trace gen: --microbatches %u must divide --batch %u", o->microbatches,
-		       o->batch);
-		return -EINVAL;
-	}
-	if (o->phase != GEN_TRAIN && o->parallel == GEN_ZERO3 && o->devices > 1) {
-		gs_err("trace gen: zero3 is for training");
-		return -EINVAL;
-	}
-	return check_size(g) ?: f->check(g);
-}
-
-static struct tr_writer *open_writer(const struct gen *g, const char *out)
-{
-	const char **names = gs_calloc(g->o.devices, sizeof(*names));
-	char *text = gs_calloc(g->o.devices, 24);
-	struct tr_meta meta = { .name = g->m.name,
-				.framework = "generated",
-				.source = g->m.source,
-				.recorded =
-					"worked out by gmemsim trace gen; no durations: time it "
-					"with workload.timing: roofline",
-				.device_names = names,
-				.ndevices = g->o.devices,
-				.page_hint = 4096 };
-	struct tr_writer *w;
-
-	for (u32 i = 0; i < g->o.devices; i++) {
-		names[i] = text + 24 * (size_t)i;
-		snprintf(text + 24 * (size_t)i, 24, "device %u", i);
-	}
-	w = tr_writer_new(out, &meta);
-	free(text);
-	free(names);
-	return w;
-}
-
-int gen_job(const struct gen_options *o, const struct gen_model *m, const char *out,
-	    struct tr_writer **w, u64 *nparams)
-{
-	static const struct gen_family *const families[] = { &gen_transformer, &gen_cnn,
-							     &gen_dlrm };
-	static const u8 dtypes[] = { GS_F32, GS_F16, GS_BF16 };
-	const struct gen_family *f = families[m->family];
-	struct gen g = { .o = *o, .m = *m, .dtype = dtypes[o->dtype] };
-	bool pipe = o->parallel == GEN_PP;
-	int err = check(&g, f);
-
-	if (err)
-		return err;
-	*w = g.w = open_writer(&g, out);
-	if (!g.w)
-		return -EIO;
-	g.rng = gs_rng_new(o->seed, "gen");
-	gen_groups_init(&g, pipe ? o->devices : 1, pipe ? 1 : o->devices);
-	f->setup(&g);
-	if (o->phase == GEN_TRAIN)
-		gen_params_state(&g);
-	gen_comm_init(&g);
-	iterations(&g, f);
-	*nparams = g.nparams_full;
-	gen_params_fini(&g);
-	f->fini(&g);
-	free(g.flags);
-	gen_emit_fini(&g);
-	gs_rng_free(g.rng);
-	if (g.err)
-		tr_writer_abort(g.w);
-	return g.err;
 }

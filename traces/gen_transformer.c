@@ -4,8 +4,9 @@
  *
  * Tensor parallel as in Megatron: heads, the MLP's inner width and the
  * vocabulary are divided; x stands whole on each device and is summed after
- * attention and MLP, forward and backward.  Keys and values have at least one
- * head on each device.
+ * attention and MLP, forward and backward; under sp each device has its rows of
+ * x, which are gathered before and scattered after.  Keys and values have at
+ * least one head on each device.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,26 +19,81 @@ static int refuse(const struct gen *g, const char *why)
 	return -EINVAL;
 }
 
-static int transformer_check(const struct gen *g)
+/* What the description says of a block, and how tp cuts it. */
+static int check_block(const struct gen *g)
 {
 	const struct gen_model *m = &g->m;
-	u64 n = gen_tp(g);
+	u32 n = g->s.tp, kv = m->kv_heads ? m->kv_heads : m->heads;
 
-	if (!m->layers || !m->width || !m->heads || !m->ffn || m->width % m->heads)
-		return refuse(g,
-			      "layers, width, heads and ffn are due, and heads must divide width");
-	if (m->kv_heads && m->heads % m->kv_heads)
-		return refuse(g, "kv_heads must divide heads");
-	if (m->heads % n || m->ffn % n)
-		return refuse(g, "--devices must divide the heads and the MLP under --parallel tp");
-	if (g->o.devices > 1 && g->o.parallel == GEN_PP && g->o.devices > m->layers)
-		return refuse(g, "--parallel pp wants a layer at least on each device");
+	if (!m->layers || !m->width || !m->heads || !m->ffn)
+		return refuse(g, "block.count, block.width, block.heads and block.ffn are due");
+	if (m->width % m->heads)
+		return refuse(g, "block.heads must divide block.width");
+	if (m->heads % kv)
+		return refuse(g, "block.kv_heads must divide block.heads");
+	if (m->heads % n || m->ffn % n) {
+		gs_err("trace gen: %s has %u heads and an MLP of %u: tp=%u must divide both",
+		       m->name, m->heads, m->ffn, n);
+		return -EINVAL;
+	}
+	if (kv % n && n % kv)
+		return refuse(g, "tp must divide the heads of keys, or they it");
+	if (g->s.pp > m->layers)
+		return refuse(g, "pp wants a layer at least on each stage");
+	return 0;
+}
+
+static int check_vision(const struct gen *g)
+{
+	u32 edge = g->o.image ? g->o.image : g->m.image;
+
+	if (edge < g->m.patch || !g->m.classes)
+		return refuse(g, "an image (--image) is a patch wide at least, and has a class");
+	if (g->o.phase == GEN_DECODE)
+		return refuse(g, "only causal networks decode");
+	return 0;
+}
+
+static int check_text(const struct gen *g)
+{
+	const struct gen_model *m = &g->m;
+	u64 last = g->o.seq + (g->o.phase == GEN_DECODE ? g->o.iterations : 0);
+
+	if (!m->vocab)
+		return refuse(g, "vocab is due: rows of the table of tokens");
 	if (g->o.phase == GEN_DECODE && !m->causal)
 		return refuse(g, "only causal networks decode");
-	if (!gen_vision(g) && m->position == GEN_LEARNT && g->o.seq > m->context)
-		return refuse(g, "--seq is longer than the table of positions (positions in the "
-				 "description)");
+	if (m->position == GEN_LEARNT && last > m->context) {
+		gs_err("trace gen: %s: %llu tokens (--seq%s) are longer than the table of "
+		       "positions, %u (positions in the description)",
+		       m->name, last, last > g->o.seq ? " and --iterations" : "", m->context);
+		return -EINVAL;
+	}
 	return 0;
+}
+
+static int transformer_check(const struct gen *g)
+{
+	int err = check_block(g);
+
+	if (!err)
+		err = gen_vision(g) ? check_vision(g) : check_text(g);
+	if (!err && g->s.sp && (gen_vision(g) || g->m.head != GEN_LM || g->o.seq % g->s.tp))
+		err = refuse(g, "sp is for networks that predict the next token, with tp that "
+				"divides --seq");
+	return err;
+}
+
+/* A product of every token with the widest matrix, or with every other token. */
+static double transformer_largest(const struct gen *g)
+{
+	const struct gen_model *m = &g->m;
+	double edge = g->o.image ? g->o.image : m->image;
+	double len = m->patch ? edge * edge / m->patch / m->patch + 1 : g->o.seq;
+	double widest = (double)gs_max(gs_max(m->vocab, 3ULL * m->ffn), 3ULL * m->width);
+	double pixels = m->patch ? 3. * m->patch * m->patch : 0;
+
+	return 10. * g->o.batch * len * m->width * (widest + len + pixels);
 }
 
 /* ---- parameters -------------------------------------------------------------- */
@@ -75,7 +131,7 @@ static void layer_attn(struct gen *g, struct gen_net *t, struct gen_layer *l)
 			l->vb = matrix(g, s, kv, t->kv_width, "h.%u.attn.v.bias", i);
 		}
 	}
-	l->o = matrix(g, s, h * h, h * h / gen_tp(g), "h.%u.attn.c_proj.weight", i);
+	l->o = matrix(g, s, h * h, h * h / g->s.tp, "h.%u.attn.c_proj.weight", i);
 	if (m->bias)
 		l->ob = matrix(g, s, h, h, "h.%u.attn.c_proj.bias", i);
 }
@@ -177,7 +233,7 @@ static void head_new(struct gen *g, struct gen_net *t)
 static void dimensions(struct gen *g, struct gen_net *t)
 {
 	const struct gen_model *m = &g->m;
-	u64 n = gen_tp(g), d = m->width / m->heads, kv = m->kv_heads ? m->kv_heads : m->heads;
+	u64 n = g->s.tp, d = m->width / m->heads, kv = m->kv_heads ? m->kv_heads : m->heads;
 	u32 edge = g->o.image ? g->o.image : m->image;
 	u32 how = g->o.attention ? g->o.attention : m->attention;
 
@@ -186,6 +242,7 @@ static void dimensions(struct gen *g, struct gen_net *t)
 	if (g->o.phase == GEN_DECODE)
 		t->len = 1;
 	t->rows = t->micro_batch * t->len;
+	t->own_rows = t->rows / (g->s.sp ? n : 1);
 	t->width = m->width;
 	t->attn = (struct gen_attn){ .batch = t->micro_batch,
 				     .len = t->len,
@@ -198,6 +255,21 @@ static void dimensions(struct gen *g, struct gen_net *t)
 	t->qkv = t->attn.heads * d + 2 * t->kv_width;
 	t->ffn = m->ffn / n;
 	t->vocab = (m->vocab + n - 1) / n;
+}
+
+/* Caches, filled before decoding begins. */
+static void kv_new(struct gen *g, struct gen_net *t, struct gen_layer *l)
+{
+	bool decode = g->o.phase == GEN_DECODE;
+	u64 all = g->o.seq + (decode ? g->o.iterations : 0);
+
+	l->kv = gs_calloc(g->o.microbatches, sizeof(*l->kv));
+	snprintf(g->scope, sizeof(g->scope), "h.%u.attn", l->number);
+	for (u32 m = 0; m < g->o.microbatches; m++) {
+		l->kv[m].block = g->o.kv_block ? g->o.kv_block : all;
+		if (decode)
+			gen_kv_append(g, &l->kv[m], &t->attn, NULL, NULL, g->o.seq);
+	}
 }
 
 static void transformer_setup(struct gen *g)
@@ -213,30 +285,30 @@ static void transformer_setup(struct gen *g)
 	for (u32 i = 0; i < g->m.layers; i++) {
 		g->grp = &g->groups[gen_stage_of(g, i)];
 		layer_new(g, t, &t->layer[i], i);
-		snprintf(g->scope, sizeof(g->scope), "h.%u.attn", i);
-		if (g->o.phase == GEN_DECODE)
-			gen_kv_append(g, &t->layer[i].kv, &t->attn, NULL, NULL, g->o.seq);
+		kv_new(g, t, &t->layer[i]);
 	}
 	g->grp = &g->groups[g->ngroups - 1];
 	head_new(g, t);
 	g->grp = &g->groups[0];
 }
 
-static void kv_fini(struct gen_kv *kv)
+static void layer_fini(struct gen *g, struct gen_layer *l)
 {
-	for (size_t i = 0; i < kv->n; i++)
-		free(kv->piece[i]);
-	free(kv->piece);
+	for (u32 m = 0; m < g->o.microbatches; m++) {
+		for (size_t i = 0; i < l->kv[m].n; i++)
+			free(l->kv[m].piece[i]);
+		free(l->kv[m].piece);
+	}
+	free(l->kv);
+	gen_seg_fini(&l->seg);
 }
 
 static void transformer_fini(struct gen *g)
 {
 	struct gen_net *t = g->net;
 
-	for (u32 i = 0; i < g->m.layers; i++) {
-		kv_fini(&t->layer[i].kv);
-		gen_seg_fini(&t->layer[i].seg);
-	}
+	for (u32 i = 0; i < g->m.layers; i++)
+		layer_fini(g, &t->layer[i]);
 	for (u32 i = 0; i < g->o.microbatches; i++) {
 		free(t->tokens[i]);
 		free(t->labels[i]);
@@ -251,15 +323,6 @@ static void transformer_fini(struct gen *g)
 
 /* ---- an iteration ------------------------------------------------------------------ */
 
-static void refill(struct gen *g, struct gen_val **v, u8 dtype, u64 elems, const char *name)
-{
-	struct gen_val *fresh = gen_new(g, GS_INPUT, dtype, elems, "%s", name);
-
-	gen_host(g, fresh, 0, fresh->bytes, GS_WRITE);
-	gen_drop(g, *v);
-	*v = fresh;
-}
-
 static void transformer_inputs(struct gen *g, u32 stage)
 {
 	struct gen_net *t = g->net;
@@ -268,20 +331,22 @@ static void transformer_inputs(struct gen *g, u32 stage)
 
 	for (u32 i = 0; i < g->o.microbatches; i++) {
 		if (!stage)
-			refill(g, &t->tokens[i], gen_vision(g) ? g->dtype : GS_I64,
-			       gen_vision(g) ? pixels : t->rows, "tokens");
+			gen_refill(g, &t->tokens[i], gen_vision(g) ? g->dtype : GS_I64,
+				   gen_vision(g) ? pixels : t->rows, "tokens");
 		if (stage + 1 == g->ngroups && g->o.phase == GEN_TRAIN)
-			refill(g, &t->labels[i], GS_I64,
-			       g->m.head == GEN_CLASSES ? t->micro_batch : t->rows, "labels");
+			gen_refill(g, &t->labels[i], GS_I64,
+				   g->m.head == GEN_CLASSES ? t->micro_batch : t->rows, "labels");
 	}
 	for (u32 i = 0; i < g->m.layers && g->o.phase == GEN_PREFILL; i++)
 		if (gen_stage_of(g, i) == stage)
-			gen_kv_drop(g, &t->layer[i].kv);
+			for (u32 m = 0; m < g->o.microbatches; m++)
+				gen_kv_drop(g, &t->layer[i].kv[m]);
 }
 
 const struct gen_family gen_transformer = {
 	.name = "transformer",
 	.check = transformer_check,
+	.largest = transformer_largest,
 	.setup = transformer_setup,
 	.inputs = transformer_inputs,
 	.forward = gen_blocks_forward,

@@ -17,13 +17,14 @@ struct gen_layer {
 	struct gen_param *n1w, *n1b, *n2w, *n2b;
 	struct gen_param *q, *qb, *k, *kb, *v, *vb, *o, *ob;
 	struct gen_param *gate, *up, *upb, *down, *downb;
-	struct gen_kv kv;
+	struct gen_kv *kv; /* one a micro-batch */
 	struct gen_net *net;
 };
 
 struct gen_net {
 	struct gen_attn attn;
 	u64 rows, micro_batch, len, width, qkv, kv_width, ffn, vocab; /* of this device */
+	u64 own_rows; /* of those between blocks; fewer under sp */
 	struct gen_layer *layer;
 	struct gen_seg embed_seg, head_seg;
 	struct gen_param *word, *pos, *type, *enw, *enb, *patch, *patchb, *cls;
@@ -38,12 +39,6 @@ static inline bool gen_vision(const struct gen *g)
 	return g->m.patch > 0;
 }
 
-/* Devices that share each block. */
-static inline u64 gen_tp(const struct gen *g)
-{
-	return g->o.parallel == GEN_TP ? g->o.devices : 1;
-}
-
 /* The stage of layer @i: as even as can be, the longer ones last. */
 static inline u32 gen_stage_of(const struct gen *g, u32 i)
 {
@@ -51,6 +46,6 @@ static inline u32 gen_stage_of(const struct gen *g, u32 i)
 }
 
 /* gen_blocks.c: what stage @stage does to @x (NULL: tokens or images). */
-struct gen_val *gen_blocks_forward(struct gen *g, u32 stage, u32 micro, struct gen_val *x);
+struct gen_val *gen_blocks_forward(struct gen *g, u32 stage, struct gen_val *x);
 
 #endif
