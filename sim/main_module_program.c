@@ -183,6 +183,9 @@ static int operation(struct program *p, const struct gs_op *op)
 	case GS_OP_MARK:
 		p->iterations += op->mark.iteration;
 		break;
+	case GS_OP_SEGMENT_ALLOC: /* the layout has its own */
+	case GS_OP_SEGMENT_FREE:
+		break;
 	default:
 		gs_err("%s: a page trace has no tensors to map: record or import a job", p->input);
 		return -EINVAL;

@@ -18,7 +18,10 @@ enum gs_op_type {
 	GS_OP_HOST,   /* the host thread reads or writes */
 	GS_OP_ADVICE, /* prefetch, free-eager, pin ... recorded in the job */
 	GS_OP_MARK,   /* iteration or phase begins */
-	GS_OP_PAGE    /* page-level record: one access without a kernel */
+	GS_OP_PAGE,   /* page-level record: one access without a kernel */
+	/* the job's allocator maps memory to cut tensors from, and unmaps it */
+	GS_OP_SEGMENT_ALLOC,
+	GS_OP_SEGMENT_FREE
 };
 
 enum gs_tensor_kind {
@@ -152,6 +155,9 @@ struct gs_op {
 			u8 access;
 			u64 when_ps; /* as recorded; 0 unknown */
 		} page;
+		struct {
+			u64 va, bytes;
+		} segment;
 	};
 };
 
@@ -173,11 +179,13 @@ struct gs_job {
 	u32 niterations;			   /* iteration marks; 0: none */
 	u32 ntensors;				   /* ids are below this */
 	u64 nkernels, npages, nops;
-	u64 page_hint;	     /* bytes; 0: unknown */
-	u64 va_low, va_high; /* all addresses are in [low, high) */
-	u64 bytes_total;     /* sum of all tensors' bytes */
-	u64 bytes_peak;	     /* most bytes alive at once */
-	u64 hash;	     /* of the content, for provenance */
+	u64 page_hint;			 /* bytes; 0: unknown */
+	u64 va_low, va_high;		 /* all addresses of tensors and pages are in [low, high) */
+	u64 segments_low, segments_high; /* the same of segments */
+	u64 bytes_total;		 /* sum of all tensors' bytes */
+	u64 bytes_peak;			 /* most bytes alive at once */
+	u64 bytes_reserved;		 /* most bytes of segments at once; 0: there are none */
+	u64 hash;			 /* of the content, for provenance */
 };
 
 struct gs_source;

@@ -423,6 +423,9 @@ static bool dispatch(struct replay *r, const struct gs_op *op)
 		return on_advice(r, op);
 	case GS_OP_MARK:
 		return on_mark(r, op);
+	case GS_OP_SEGMENT_ALLOC:
+	case GS_OP_SEGMENT_FREE:
+		return true;
 	default:
 		return pages_dispatch(r, op);
 	}

@@ -14,7 +14,7 @@ enum life { NEVER, LIVE, DEAD };
 /* Tensors [i * CHUNK, (i + 1) * CHUNK); rows are dropped when all are dead. */
 struct tr_tensors {
 	struct row {
-		u64 bytes;
+		u64 va, bytes;
 		u8 life;
 	} * rows;
 	u32 ndead;
@@ -30,6 +30,7 @@ void tr_check_fini(struct tr_check *c)
 	for (size_t i = 0; i < c->nchunks; i++)
 		free(c->chunks[i].rows);
 	free(c->chunks);
+	tr_segments_fini(&c->segments);
 	*c = (struct tr_check){ 0 };
 }
 
@@ -182,7 +183,7 @@ static int check_alloc(struct tr_check *c, const struct gs_op *op)
 	if (ret)
 		return ret;
 	row = row_new(c, tensor);
-	*row = (struct row){ bytes, LIVE };
+	*row = (struct row){ op->alloc.va, bytes, LIVE };
 	c->nallocs++;
 	c->live_tensors++;
 	c->live_bytes += bytes;
@@ -338,13 +339,51 @@ int tr_check_pages(struct tr_check *c, const struct gs_page *p, u32 n)
 	return 0;
 }
 
+/* What is unmapped holds no tensor. */
+static int check_empty(struct tr_check *c, u64 begin, u64 end)
+{
+	for (size_t i = 0; i < c->nchunks; i++)
+		for (u32 k = 0; c->chunks[i].rows && k < CHUNK; k++) {
+			const struct row *r = &c->chunks[i].rows[k];
+
+			if (r->life == LIVE && r->va < end && r->va + r->bytes > begin)
+				return bad(c,
+					   "the segment at address %llu is freed, but tensor "
+					   "%zu lives in it",
+					   begin, i * CHUNK + k);
+		}
+	return 0;
+}
+
+static int check_segment(struct tr_check *c, const struct gs_op *op)
+{
+	u64 va = op->segment.va, bytes = op->segment.bytes;
+	int ret = check_device(c, op->device);
+	const char *why;
+
+	if (ret)
+		return ret;
+	why = tr_segments_pass(&c->segments, c->job.ndevices, op);
+	if (why)
+		return bad(c, "a segment of %llu bytes at address %llu: %s", bytes, va, why);
+	c->job.segments_low = c->segments.low;
+	c->job.segments_high = c->segments.high;
+	c->job.bytes_reserved = c->segments.most;
+	return op->type == GS_OP_SEGMENT_FREE ? check_empty(c, va, va + bytes) : 0;
+}
+
 int tr_check_op(struct tr_check *c, const struct gs_op *op)
 {
 	static int (*const checks[])(struct tr_check *, const struct gs_op *) = {
-		[GS_OP_ALLOC] = check_alloc,   [GS_OP_FREE] = check_free,
-		[GS_OP_KERNEL] = check_kernel, [GS_OP_HOST] = check_host,
-		[GS_OP_ADVICE] = check_advice, [GS_OP_MARK] = check_mark,
+		[GS_OP_ALLOC] = check_alloc,
+		[GS_OP_FREE] = check_free,
+		[GS_OP_KERNEL] = check_kernel,
+		[GS_OP_HOST] = check_host,
+		[GS_OP_ADVICE] = check_advice,
+		[GS_OP_MARK] = check_mark,
 		[GS_OP_PAGE] = check_page,
+		[GS_OP_SEGMENT_ALLOC] = check_segment,
+		[GS_OP_SEGMENT_FREE] = check_segment,
 	};
 	int ret = check_word(c, "operation", op->type, GS_ARRAY_SIZE(checks));
 

@@ -3,14 +3,17 @@
  * check.h - what every operation of a trace must fulfil
  *
  * Tensors are allocated once, before use, and not used after they are freed;
- * accesses stay inside the tensor; devices exist; iterations count from 0.
+ * accesses stay inside the tensor; devices exist; iterations count from 0; segments
+ * do not overlap, and no tensor lies in what is unmapped.
  * On the way the totals of struct gs_job are gathered.  Memory is proportional
  * to the tensors alive, not to the length of the trace.
+ * (Segments are the larger pieces that a job's allocator maps and cuts tensors from.)
  */
 #ifndef TR_CHECK_H
 #define TR_CHECK_H
 
 #include "sim/op.h"
+#include "traces/segments.h"
 
 enum {
 	TR_MAX_TOUCHES = 1 << 18, /* operands of one kernel */
@@ -27,6 +30,7 @@ struct tr_check {
 	u64 nallocs;
 	char why[256];
 
+	struct tr_segments segments;
 	struct tr_tensors *chunks; /* private */
 	size_t nchunks;
 };

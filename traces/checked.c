@@ -28,7 +28,8 @@ static int checked_end(struct checked *k)
 	    got->ntensors == said->ntensors && got->niterations == said->niterations &&
 	    got->nstreams == said->nstreams && got->va_low == said->va_low &&
 	    got->va_high == said->va_high && got->bytes_total == said->bytes_total &&
-	    got->bytes_peak == said->bytes_peak)
+	    got->bytes_peak == said->bytes_peak && got->bytes_reserved == said->bytes_reserved &&
+	    got->segments_low == said->segments_low && got->segments_high == said->segments_high)
 		return 0;
 	gs_err("%s: the totals are not those of the operations (the file is damaged; record or "
 	       "import it again)",

@@ -15,6 +15,11 @@ static const char *access_name(u8 access)
 	return names[access & 3];
 }
 
+static const char *segment_event(const struct gs_op *op)
+{
+	return op->type == GS_OP_SEGMENT_ALLOC ? "segment_alloc" : "segment_free";
+}
+
 /* ---- for people ------------------------------------------------------- */
 
 static void print_name(const char *name)
@@ -82,6 +87,11 @@ void tr_print_op(const struct gs_op *op)
 		break;
 	case GS_OP_MARK:
 		printf("mark %s %u", op->mark.name, op->mark.number);
+		break;
+	case GS_OP_SEGMENT_ALLOC:
+	case GS_OP_SEGMENT_FREE:
+		printf("%s %llu bytes at 0x%llx device %u", segment_event(op), op->segment.bytes,
+		       op->segment.va, op->device);
 		break;
 	default:
 		printf("page %s 0x%llx %u bytes device %u at %llu ps", access_name(op->page.access),
@@ -239,6 +249,13 @@ static void json_op(const struct gs_op *op)
 		json_begin(&j, "mark");
 		gs_json_str(&j, "name", op->mark.iteration ? "iteration" : op->mark.name);
 		gs_json_u64(&j, "index", op->mark.number);
+		break;
+	case GS_OP_SEGMENT_ALLOC:
+	case GS_OP_SEGMENT_FREE:
+		json_begin(&j, segment_event(op));
+		gs_json_u64(&j, "va", op->segment.va);
+		gs_json_u64(&j, "bytes", op->segment.bytes);
+		gs_json_u64(&j, "dev", op->device);
 		break;
 	default:
 		json_page(&j, op);

@@ -13,6 +13,7 @@
 #include "sim/result.h"
 #include "traces/cmd.h"
 #include "traces/relabel.h"
+#include "traces/segments.h"
 #include "traces/trace.h"
 
 /* A tensor that is alive, as it was allocated. */
@@ -32,6 +33,7 @@ struct cut {
 	u64 from, to; /* iterations: both are in; time in ps: to is not */
 	struct alive *alive;
 	size_t nalive, alive_cap;
+	struct tr_segments segments;
 	struct tr_relabel relabel;
 	struct tr_clock clock;
 	u32 next_tensor, next_iteration;
@@ -55,6 +57,8 @@ static int put(struct cut *c, struct gs_op *op)
 
 static void keep(struct cut *c, const struct gs_op *op)
 {
+	if (op->type == GS_OP_SEGMENT_ALLOC || op->type == GS_OP_SEGMENT_FREE)
+		tr_segments_pass(&c->segments, c->src->job.ndevices, op);
 	if (op->type == GS_OP_FREE) {
 		c->alive[op->free.tensor].yes = false;
 		free(c->alive[op->free.tensor].name);
@@ -74,9 +78,27 @@ static void keep(struct cut *c, const struct gs_op *op)
 						     .yes = true };
 }
 
+static int put_segments(struct cut *c, u16 device)
+{
+	const struct gs_ranges *r = &c->segments.of[device];
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < r->n; i++) {
+		struct gs_op op = { .type = GS_OP_SEGMENT_ALLOC, .device = device };
+
+		op.segment.va = r->v[i].begin;
+		op.segment.bytes = r->v[i].end - r->v[i].begin;
+		ret = put(c, &op);
+	}
+	return ret;
+}
+
 static int put_alive(struct cut *c)
 {
 	int ret = 0;
+
+	for (u32 d = 0; !ret && d < c->segments.ndevices; d++)
+		ret = put_segments(c, (u16)d);
 
 	for (size_t i = 0; !ret && i < c->nalive; i++) {
 		const struct alive *a = &c->alive[i];
@@ -222,6 +244,7 @@ static int write_part(struct cut *c, const char *out)
 	for (size_t i = 0; i < c->nalive; i++)
 		free(c->alive[i].name);
 	free(c->alive);
+	tr_segments_fini(&c->segments);
 	tr_relabel_fini(&c->relabel);
 	tr_clock_fini(&c->clock);
 	gs_source_close(c->src);

@@ -54,6 +54,10 @@ static bool same(const struct gs_op *a, const struct gs_op *b)
 	case GS_OP_MARK:
 		return a->mark.iteration == b->mark.iteration && a->mark.number == b->mark.number &&
 		       !strcmp(a->mark.name, b->mark.name);
+	case GS_OP_SEGMENT_ALLOC:
+	case GS_OP_SEGMENT_FREE:
+		return a->device == b->device && a->segment.va == b->segment.va &&
+		       a->segment.bytes == b->segment.bytes;
 	default:
 		return a->device == b->device && a->page.va == b->page.va &&
 		       a->page.bytes == b->page.bytes && a->page.access == b->page.access &&
@@ -78,6 +82,7 @@ static void print_counts(const struct tr_check *a, const struct tr_check *b)
 	row("tensors", a->job.ntensors, b->job.ntensors);
 	row("bytes", a->job.bytes_total, b->job.bytes_total);
 	row("peak bytes", a->job.bytes_peak, b->job.bytes_peak);
+	row("reserved", a->job.bytes_reserved, b->job.bytes_reserved);
 	row("pages", a->job.npages, b->job.npages);
 	row("iterations", a->job.niterations, b->job.niterations);
 	row("streams", a->job.nstreams, b->job.nstreams);

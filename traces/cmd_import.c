@@ -157,6 +157,10 @@ static void print_job(const char *path, const struct gs_source *src)
 	       info.ntouches, j->nstreams, gs_text_time(info.kernel_ps, a));
 	printf("  %-12s %u: %s in all, at most %s (%llu bytes) alive\n", "tensors", j->ntensors,
 	       gs_text_bytes(j->bytes_total, a), gs_text_bytes(j->bytes_peak, b), j->bytes_peak);
+	if (j->bytes_reserved)
+		printf("  %-12s at most %s (%llu bytes), 0x%llx to 0x%llx\n", "segments",
+		       gs_text_bytes(j->bytes_reserved, a), j->bytes_reserved, j->segments_low,
+		       j->segments_high);
 	printf("  %-12s 0x%llx to 0x%llx\n", "addresses", j->va_low, j->va_high);
 	printf("  %-12s %016llx\n", "hash", j->hash);
 	printf("  %-12s .gmt %u.%u, %u frame%s, %llu bytes\n", "file", info.major, info.minor,

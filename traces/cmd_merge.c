@@ -58,6 +58,8 @@ static int put(struct merge *m, struct input *i)
 		op.alloc.va += i->shift;
 	if (op.type == GS_OP_PAGE)
 		op.page.va += i->shift;
+	if (op.type == GS_OP_SEGMENT_ALLOC || op.type == GS_OP_SEGMENT_FREE)
+		op.segment.va += i->shift;
 	op.index = m->nops++;
 	ret = tr_writer_put(m->w, &op);
 	if (ret == -EINVAL)
@@ -128,6 +130,7 @@ static int open_input(struct merge *m, size_t k, u64 *va)
 {
 	struct input *i = &m->in[k];
 	const struct gs_job *j;
+	u64 low, high;
 	int ret = tr_open(i->path, &i->src);
 
 	if (ret)
@@ -145,9 +148,13 @@ static int open_input(struct merge *m, size_t k, u64 *va)
 		       j->niterations, m->in[0].path, m->in[0].src->job.niterations);
 		return -EINVAL;
 	}
-	if (j->va_high > j->va_low) {
-		i->shift = k ? *va - j->va_low / PLACE * PLACE : 0;
-		*va = (j->va_high + i->shift + PLACE - 1) / PLACE * PLACE;
+	low = j->va_high ? j->va_low : j->segments_low;
+	high = gs_max(j->va_high, j->segments_high);
+	if (j->segments_high)
+		low = gs_min(low, j->segments_low);
+	if (high > low) {
+		i->shift = k ? *va - low / PLACE * PLACE : 0;
+		*va = (high + i->shift + PLACE - 1) / PLACE * PLACE;
 	}
 	if (*va < U64_MAX / 2)
 		return 0;

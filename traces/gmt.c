@@ -21,6 +21,9 @@ const struct gmt_total_row gmt_total_rows[] = {
 	ROW(GMT_KEY_BYTES_PEAK, job.bytes_peak),
 	ROW(GMT_KEY_NTOUCHES, ntouches),
 	ROW(GMT_KEY_KERNEL_PS, kernel_ps),
+	ROW(GMT_KEY_BYTES_RESERVED, job.bytes_reserved),
+	ROW(GMT_KEY_SEGMENTS_LOW, job.segments_low),
+	ROW(GMT_KEY_SEGMENTS_HIGH, job.segments_high),
 };
 const size_t gmt_ntotal_rows = GS_ARRAY_SIZE(gmt_total_rows);
 

@@ -20,7 +20,7 @@
 
 enum {
 	GMT_MAJOR = 2,
-	GMT_MINOR = 0,
+	GMT_MINOR = 1,
 	GMT_MINOR_1 = 2, /* of major version 1, which is still read */
 
 	GMT_PROLOGUE = 16,
@@ -58,7 +58,10 @@ enum gmt_key {
 	GMT_KEY_BYTES_TOTAL = 24,
 	GMT_KEY_BYTES_PEAK = 25,
 	GMT_KEY_NTOUCHES = 26,
-	GMT_KEY_KERNEL_PS = 27
+	GMT_KEY_KERNEL_PS = 27,
+	GMT_KEY_BYTES_RESERVED = 28,
+	GMT_KEY_SEGMENTS_LOW = 29,
+	GMT_KEY_SEGMENTS_HIGH = 30
 };
 
 /*
@@ -98,15 +101,17 @@ enum gmt_section {
 	GMT_TOUCH_REST = 29,	/* stride, share */
 	GMT_OTHER_BYTES = 30,	/* of host accesses, advice, marks and batches of pages */
 	GMT_OTHER_NUMBERS = 31,
-	GMT_NR_SECTIONS = 32, /* above the last */
+	GMT_SEGMENTS = 32,    /* since 2.1 */
+	GMT_NR_SECTIONS = 33, /* above the last */
 	GMT_NR_SECTIONS_1 = 6 /* in version 1 */
 };
 
 /* Those that hold bytes, or varints without a coding in front. */
-#define GMT_BYTES                                                                                  \
-	(1U << GMT_TYPES | 1U << GMT_PAGE_VA | 1U << GMT_PAGE_TIME | 1U << GMT_PAGE_KIND |         \
-	 1U << GMT_TEXTS | 1U << GMT_ALLOC_KIND | 1U << GMT_KERNEL_FLAGS | 1U << GMT_KERNEL_WHAT | \
-	 1U << GMT_TOUCH_FLAGS | 1U << GMT_TOUCH_PATTERN | 1U << GMT_OTHER_BYTES)
+#define GMT_BIT(s) (1ULL << GMT_##s)
+#define GMT_BYTES                                                                              \
+	(GMT_BIT(TYPES) | GMT_BIT(PAGE_VA) | GMT_BIT(PAGE_TIME) | GMT_BIT(PAGE_KIND) |         \
+	 GMT_BIT(TEXTS) | GMT_BIT(ALLOC_KIND) | GMT_BIT(KERNEL_FLAGS) | GMT_BIT(KERNEL_WHAT) | \
+	 GMT_BIT(TOUCH_FLAGS) | GMT_BIT(TOUCH_PATTERN) | GMT_BIT(OTHER_BYTES))
 
 enum gmt_record {
 	GMT_ALLOC = 1,
@@ -115,7 +120,8 @@ enum gmt_record {
 	GMT_HOST = 4,
 	GMT_ADVICE = 5,
 	GMT_MARK = 6,
-	GMT_PAGES = 7
+	GMT_PAGES = 7,
+	GMT_SEGMENT = 8
 };
 
 /* Flags of a kernel record: which fields follow; without one the value is ... */
@@ -163,6 +169,7 @@ static inline u64 gmt_to_step(u64 from, u64 v, u64 bytes)
 }
 
 enum { GMT_M_ITERATION = 1 }; /* flags of a mark */
+enum { GMT_S_FREE = 1 };      /* ... of a segment */
 
 /* Flags of a batch of page accesses. */
 enum {

@@ -24,7 +24,7 @@ import sys
 
 import zstandard
 
-MAJOR, MINOR = 2, 0
+MAJOR, MINOR = 2, 1
 MAGIC = b"\x89GMT\r\n\x1a\n"
 END = b"GMT-END\n"
 RAW_MAX = 1 << 24
@@ -43,15 +43,15 @@ ACCESS = ["", "r", "w", "rw"]
 (TYPES, DURATIONS, PAGE_VA, PAGE_TIME, PAGE_KIND, NAMES, A_KIND, A_ID, A_PLACE, A_VA, A_BYTES,
  A_NAME, F_TENSOR, K_NAME, K_FLAGS, K_PLACE, K_WHAT, K_FLOPS, K_BYTES, K_TOUCHES, K_FAULTS,
  T_FLAGS, T_TENSOR, T_LIKE, T_BYTES, T_OFF, T_STEP, T_PATTERN, T_REST, O_BYTES,
- O_NUMBERS) = range(1, 32)
-SECTIONS = 32
+ O_NUMBERS, SEGMENTS) = range(1, 33)
+SECTIONS = 33
 BYTES = {TYPES, PAGE_VA, PAGE_TIME, PAGE_KIND, NAMES, A_KIND, K_FLAGS, K_WHAT, T_FLAGS, T_PATTERN,
          O_BYTES}
 PLACES = 64  # addresses of each size that are remembered
 TEXTS = {1: "name", 2: "framework", 3: "source", 4: "recorded"}
 TOTALS = {16: "operations", 17: "kernels", 18: "pages", 19: "tensors", 20: "iterations",
           21: "streams", 22: "va_low", 23: "va_high", 24: "bytes", 25: "peak", 26: "touches",
-          27: "kernel_ps"}
+          27: "kernel_ps", 28: "reserved", 29: "segments_low", 30: "segments_high"}
 U64 = (1 << 64) - 1
 
 
@@ -364,7 +364,7 @@ class _Frame:
     def rows(self):
         types, done = self.col[TYPES], 0
         makers = {1: self.alloc, 2: self.free, 3: self.kernel, 4: self.host, 5: self.advice,
-                  6: self.mark}
+                  6: self.mark, 8: self.segment}
         while types.more():
             kind = types.u8()
             if self.v1:
@@ -482,6 +482,12 @@ class _Frame:
         flags, n = self.col[O_BYTES].u8(), self.col[O_NUMBERS].number()
         name = self.name(O_NUMBERS)
         return {"ev": "mark", "name": "iteration" if flags & 1 else name, "index": n}
+
+    def segment(self):
+        c = self.col[SEGMENTS]
+        row = {"ev": "segment_free" if c.number() & 1 else "segment_alloc"}
+        row["dev"], row["va"], row["bytes"] = c.number(), c.number(), c.number()
+        return row
 
     def pages(self):
         head, small = self.col[O_NUMBERS], self.col[O_BYTES]
@@ -636,7 +642,7 @@ class Writer:
         self.f = open(self.temporary, "wb")
         self.zstd = zstandard.ZstdCompressor(level=level)
         self.totals = dict.fromkeys(TOTALS.values(), 0)
-        self.live, self.alive = {}, 0
+        self.live, self.alive, self.reserved = {}, 0, 0
         self.frames, self.marks, self.hashes = [], [], []
         self.next_id = self.next_va = self.recent = 0
         head = b"".join(self._row(k, meta[TEXTS[k]].encode()) for k in TEXTS if meta.get(TEXTS[k]))
@@ -735,11 +741,11 @@ class Writer:
         self.totals["operations"] += 1
         self.preamble[1] += 1
 
-    def _extent(self, va, n):
-        t = self.totals
+    def _extent(self, va, n, of="va"):
+        t, low, high = self.totals, of + "_low", of + "_high"
         if n:
-            t["va_low"] = va if not t["va_high"] else min(t["va_low"], va)
-            t["va_high"] = max(t["va_high"], va + n)
+            t[low] = va if not t[high] else min(t[low], va)
+            t[high] = max(t[high], va + n)
 
     def _record(self, kind):
         self._end_run()
@@ -854,6 +860,19 @@ class Writer:
         self._add(O_NUMBERS, row.get("index", 0), self._name(row["name"]))
         if iteration:
             self.recent = self.next_id
+
+    def _segment(self, row, free):
+        self._record(8)
+        self._add(SEGMENTS, free, row.get("dev", 0), row["va"], row["bytes"])
+        self.reserved += -row["bytes"] if free else row["bytes"]
+        self.totals["reserved"] = max(self.totals["reserved"], self.reserved)
+
+    def _segment_alloc(self, row):
+        self._segment(row, 0)
+        self._extent(row["va"], row["bytes"], "segments")
+
+    def _segment_free(self, row):
+        self._segment(row, 1)
 
     def _page(self, row):
         self.run.append(row)

@@ -283,6 +283,16 @@ static int get_mark(struct gmt_dec *d, struct gs_op *op)
 	return 1;
 }
 
+static int get_segment(struct gmt_dec *d, struct gs_op *op)
+{
+	op->type =
+		gmt_number(d, GMT_SEGMENTS) & GMT_S_FREE ? GS_OP_SEGMENT_FREE : GS_OP_SEGMENT_ALLOC;
+	op->device = (u16)gmt_below(d, GMT_SEGMENTS, 1 << 16);
+	op->segment.va = gmt_number(d, GMT_SEGMENTS);
+	op->segment.bytes = gmt_number(d, GMT_SEGMENTS);
+	return 1;
+}
+
 /* ---- frames ----------------------------------------------------------- */
 
 static int get_preamble(struct gmt_dec *d, struct tr_cur *c, u64 first, u64 nops)
@@ -354,8 +364,9 @@ static int end_of_frame(struct gmt_dec *d)
 static int get_record(struct gmt_dec *d, struct gs_op *op)
 {
 	static int (*const gets[])(struct gmt_dec *, struct gs_op *) = {
-		[GMT_ALLOC] = get_alloc, [GMT_FREE] = get_free,	    [GMT_KERNEL] = get_kernel,
-		[GMT_HOST] = get_host,	 [GMT_ADVICE] = get_advice, [GMT_MARK] = get_mark,
+		[GMT_ALLOC] = get_alloc,     [GMT_FREE] = get_free,	[GMT_KERNEL] = get_kernel,
+		[GMT_HOST] = get_host,	     [GMT_ADVICE] = get_advice, [GMT_MARK] = get_mark,
+		[GMT_SEGMENT] = get_segment,
 	};
 	struct tr_cur *types = &d->sec[GMT_TYPES].c;
 	u8 type = tr_get_u8(types);

@@ -235,15 +235,29 @@ static int put_mark(struct gmt_enc *e, const struct gs_op *op)
 	return 0;
 }
 
+static int put_segment(struct gmt_enc *e, const struct gs_op *op)
+{
+	gmt_put(e, GMT_SEGMENTS, op->type == GS_OP_SEGMENT_FREE ? GMT_S_FREE : 0);
+	gmt_put(e, GMT_SEGMENTS, op->device);
+	gmt_put(e, GMT_SEGMENTS, op->segment.va);
+	gmt_put(e, GMT_SEGMENTS, op->segment.bytes);
+	return 0;
+}
+
 int gmt_enc_put(struct gmt_enc *e, const struct gs_op *op)
 {
 	static const struct {
 		enum gmt_record type;
 		int (*put)(struct gmt_enc *, const struct gs_op *);
 	} recs[] = {
-		[GS_OP_ALLOC] = { GMT_ALLOC, put_alloc },    [GS_OP_FREE] = { GMT_FREE, put_free },
-		[GS_OP_KERNEL] = { GMT_KERNEL, put_kernel }, [GS_OP_HOST] = { GMT_HOST, put_host },
-		[GS_OP_ADVICE] = { GMT_ADVICE, put_advice }, [GS_OP_MARK] = { GMT_MARK, put_mark },
+		[GS_OP_ALLOC] = { GMT_ALLOC, put_alloc },
+		[GS_OP_FREE] = { GMT_FREE, put_free },
+		[GS_OP_KERNEL] = { GMT_KERNEL, put_kernel },
+		[GS_OP_HOST] = { GMT_HOST, put_host },
+		[GS_OP_ADVICE] = { GMT_ADVICE, put_advice },
+		[GS_OP_MARK] = { GMT_MARK, put_mark },
+		[GS_OP_SEGMENT_ALLOC] = { GMT_SEGMENT, put_segment },
+		[GS_OP_SEGMENT_FREE] = { GMT_SEGMENT, put_segment },
 	};
 	int ret = 0;
 

@@ -71,7 +71,7 @@ static int parse_rows(struct gmt *g, const struct gmt_block *b)
 			ok = add_device(g, value);
 		else if (key == GMT_KEY_PAGE_HINT)
 			g->totals.job.page_hint = tr_get(&value);
-		else if (key >= GMT_KEY_NOPS && key <= GMT_KEY_KERNEL_PS)
+		else if (key >= GMT_KEY_NOPS && key <= GMT_KEY_SEGMENTS_HIGH)
 			ok = set_total(g, key, tr_get(&value));
 		ok = ok && (!value.bad || key < GMT_KEY_PAGE_HINT);
 	}

@@ -213,6 +213,25 @@ static int on_page(struct reader *r, const struct jsonl_row *row)
 	return put(r, row, &op);
 }
 
+static int put_segment(struct reader *r, const struct jsonl_row *row, u8 type)
+{
+	struct gs_op op = { .type = type };
+
+	op.segment.va = row->number[JK_VA];
+	op.segment.bytes = row->number[JK_BYTES];
+	return put(r, row, &op);
+}
+
+static int on_segment_alloc(struct reader *r, const struct jsonl_row *row)
+{
+	return put_segment(r, row, GS_OP_SEGMENT_ALLOC);
+}
+
+static int on_segment_free(struct reader *r, const struct jsonl_row *row)
+{
+	return put_segment(r, row, GS_OP_SEGMENT_FREE);
+}
+
 static int on_end(struct reader *r, const struct jsonl_row *row)
 {
 	const struct gs_job *job = tr_writer_job(r->w);
@@ -245,6 +264,8 @@ static const struct event {
 	{ "host", BIT(T) | BIT(BYTES) | BIT(RW), BIT(OFF) | BIT(NS) | BIT(PS), on_host },
 	{ "advice", BIT(T) | BIT(BYTES) | BIT(ADVICE), BIT(OFF) | BIT(DEV), on_advice },
 	{ "mark", BIT(NAME), BIT(INDEX), on_mark },
+	{ "segment_alloc", BIT(VA) | BIT(BYTES), BIT(DEV), on_segment_alloc },
+	{ "segment_free", BIT(VA) | BIT(BYTES), BIT(DEV), on_segment_free },
 	{ "meta", BIT(FORMAT) | BIT(VERSION) | BIT(DEVICES),
 	  BIT(NAME) | BIT(FRAMEWORK) | BIT(SOURCE) | BIT(RECORDED) | BIT(PAGE_HINT), on_meta },
 	{ "end", BIT(KERNELS) | BIT(ITERATIONS), 0, on_end },

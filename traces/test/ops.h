@@ -10,7 +10,7 @@
 
 #include "traces/trace.h"
 
-enum { OPS_MAX_TOUCHES = 8, OPS_MAX_LIVE = 64 };
+enum { OPS_MAX_TOUCHES = 8, OPS_MAX_LIVE = 64, OPS_SEGMENTS = 16 };
 
 struct ops {
 	u64 state; /* of the generator */
@@ -18,6 +18,7 @@ struct ops {
 	u32 next_tensor, nlive, iteration;
 	u32 live[OPS_MAX_LIVE];
 	u64 size[OPS_MAX_LIVE];
+	u64 segment[OPS_SEGMENTS]; /* its bytes, 0: none */
 	struct gs_touch touches[OPS_MAX_TOUCHES];
 	char name[32];
 };
@@ -146,6 +147,18 @@ static inline void ops_page(struct ops *o, struct gs_op *op)
 	op->page.when_ps = ops_random(o, 9) ? o->index * 1000 : ops_wide(o);
 }
 
+/* One above the addresses of tensors comes, or goes. */
+static inline void ops_segment(struct ops *o, struct gs_op *op)
+{
+	u64 i = ops_random(o, OPS_SEGMENTS), *bytes = &o->segment[i];
+
+	op->type = *bytes ? GS_OP_SEGMENT_FREE : GS_OP_SEGMENT_ALLOC;
+	op->device = (u16)(i % 2);
+	op->segment.va = 1ULL << 63 | i << 21;
+	op->segment.bytes = *bytes ? *bytes : 1 + ops_random(o, 1 << 21);
+	*bytes = *bytes ? 0 : op->segment.bytes;
+}
+
 /* The next operation of a job with two devices. */
 static inline void ops_next(struct ops *o, struct gs_op *op)
 {
@@ -160,6 +173,8 @@ static inline void ops_next(struct ops *o, struct gs_op *op)
 		ops_on_tensor(o, op);
 	else if (n < 34)
 		ops_mark(o, op);
+	else if (n < 35)
+		ops_segment(o, op);
 	else if (n < 64)
 		ops_page(o, op);
 	else
@@ -215,6 +230,9 @@ static inline bool ops_same(const struct gs_op *a, const struct gs_op *b)
 	case GS_OP_MARK:
 		return a->mark.iteration == b->mark.iteration && a->mark.number == b->mark.number &&
 		       !strcmp(a->mark.name, b->mark.name);
+	case GS_OP_SEGMENT_ALLOC:
+	case GS_OP_SEGMENT_FREE:
+		return a->segment.va == b->segment.va && a->segment.bytes == b->segment.bytes;
 	default:
 		return a->page.va == b->page.va && a->page.bytes == b->page.bytes &&
 		       a->page.access == b->page.access && a->page.when_ps == b->page.when_ps;

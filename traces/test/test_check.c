@@ -167,6 +167,51 @@ static void sums_do_not_overflow(void **state)
 	refuse_op(op, "pass the end of memory");
 }
 
+static struct gs_op segment_op(u8 type, u16 device, u64 va, u64 bytes)
+{
+	struct gs_op op = { .type = type, .device = device };
+
+	op.segment.va = va;
+	op.segment.bytes = bytes;
+	return op;
+}
+
+static void segments_do_not_overlap(void **state)
+{
+	enum { MAP = GS_OP_SEGMENT_ALLOC, UNMAP = GS_OP_SEGMENT_FREE };
+
+	accept_op(segment_op(MAP, 0, 1000, 100));
+	refuse_op(segment_op(MAP, 0, 1099, 100), "some of it is mapped already");
+	refuse_op(segment_op(MAP, 1, 901, 100), "some of it is mapped already");
+	refuse_op(segment_op(MAP, 2, 5000, 100), "device 2 does not exist");
+	refuse_op(segment_op(MAP, 0, 5000, 0), "it has no bytes");
+	refuse_op(segment_op(MAP, 0, U64_MAX, 2), "it passes the end of memory");
+	accept_op(segment_op(MAP, 0, 1100, 100)); /* beside the first */
+	accept_op(segment_op(MAP, 1, 1200, 100));
+	refuse_op(segment_op(UNMAP, 0, 1200, 100), "not all of it is mapped on this device");
+	refuse_op(segment_op(UNMAP, 0, 1150, 100), "not all of it is mapped on this device");
+	accept_op(segment_op(UNMAP, 0, 1050, 100)); /* a part of two */
+	refuse_op(segment_op(UNMAP, 0, 1050, 1), "not all of it is mapped on this device");
+	accept_op(segment_op(MAP, 1, 1050, 100));
+	assert_int_equal(check.job.bytes_reserved, 300);
+	assert_true(check.job.segments_low == 1000 && check.job.segments_high == 1300);
+	assert_true(!check.job.va_low && !check.job.va_high);
+}
+
+static void what_is_unmapped_holds_no_tensor(void **state)
+{
+	struct gs_op op = alloc_op(0, 10);
+
+	op.alloc.va = 95;
+	accept_op(op);
+	accept_op(segment_op(GS_OP_SEGMENT_ALLOC, 0, 0, 1000));
+	accept_op(segment_op(GS_OP_SEGMENT_FREE, 0, 105, 895));
+	accept_op(segment_op(GS_OP_SEGMENT_FREE, 0, 0, 95));
+	refuse_op(segment_op(GS_OP_SEGMENT_FREE, 0, 104, 1), "tensor 0 lives in it");
+	accept_op(free_op(0));
+	accept_op(segment_op(GS_OP_SEGMENT_FREE, 0, 95, 9));
+}
+
 static void iterations_count_from_zero(void **state)
 {
 	struct gs_op op = { .type = GS_OP_MARK };
@@ -292,6 +337,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(accesses_stay_inside_their_tensor, begin, end),
 		cmocka_unit_test_setup_teardown(words_and_devices_exist, begin, end),
 		cmocka_unit_test_setup_teardown(sums_do_not_overflow, begin, end),
+		cmocka_unit_test_setup_teardown(segments_do_not_overlap, begin, end),
+		cmocka_unit_test_setup_teardown(what_is_unmapped_holds_no_tensor, begin, end),
 		cmocka_unit_test_setup_teardown(iterations_count_from_zero, begin, end),
 		cmocka_unit_test(names_are_text),
 		cmocka_unit_test(a_faulty_source_is_told_by_place),

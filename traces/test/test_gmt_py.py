@@ -38,7 +38,7 @@ def lines(path):
 def job(seed, n=400, pages=False):
     """Random rows that make sense."""
     rng = random.Random(seed)
-    rows, live, tensors, marks = [], {}, 0, 0
+    rows, live, tensors, marks, segments = [], {}, 0, 0, {}
     wide = lambda: rng.getrandbits(rng.randrange(1, 44)) + 1
 
     def part():
@@ -47,7 +47,8 @@ def job(seed, n=400, pages=False):
         return t, off, 1 + rng.randrange(live[t] - off)
 
     for _ in range(n):
-        what = rng.choice("alloc alloc free kernel kernel kernel host advice mark page".split())
+        what = rng.choice("alloc alloc free kernel kernel kernel host advice mark page "
+                          "segment".split())
         if what == "alloc" or not live:
             size = wide()
             row = {"ev": "alloc", "t": tensors, "va": wide() << 9, "bytes": size,
@@ -84,6 +85,14 @@ def job(seed, n=400, pages=False):
             if rng.random() < .4:
                 row["name"] = "warm-up"
             marks += row["name"] == "iteration"
+        elif what == "segment":
+            i = rng.randrange(9)
+            row = segments.pop(i, None)
+            if row:
+                row = dict(row, ev="segment_free")
+            else:
+                row = segments[i] = {"ev": "segment_alloc", "dev": i % 2, "va": 1 << 63 | i << 44,
+                                     "bytes": wide()}
         else:
             if not pages:
                 continue

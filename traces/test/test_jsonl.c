@@ -87,10 +87,12 @@ static void every_event_is_read(void **state)
 		"{\"ev\":\"advice\",\"advice\":\"pin\",\"t\":0,\"off\":5,\"bytes\":6,\"dev\":1}\n"
 		"{\"ev\":\"page\",\"va\":4096,\"bytes\":8,\"rw\":\"rw\",\"dev\":1,\"ns\":3}\r\n"
 		"{\"ev\":\"free\",\"t\":0}\n"
+		"{\"ev\":\"segment_alloc\",\"va\":4096,\"bytes\":300,\"dev\":1}\n"
+		"{\"ev\":\"segment_free\",\"va\":4196,\"bytes\":200,\"dev\":1}\n"
 		"{\"ev\":\"end\",\"kernels\":2,\"iterations\":1}",
 		op, 16);
 
-	assert_int_equal(n, 10);
+	assert_int_equal(n, 12);
 	assert_true(op[0].type == GS_OP_ALLOC && op[0].alloc.kind == GS_WEIGHT &&
 		    op[0].device == 1);
 	assert_true(op[0].alloc.va == 18446744073709547520ULL && op[0].alloc.bytes == 4095);
@@ -105,6 +107,9 @@ static void every_event_is_read(void **state)
 	assert_true(op[7].advice.advice == GS_ADV_PIN && op[7].advice.off == 5);
 	assert_true(op[8].page.va == 4096 && op[8].page.when_ps == 3000 && op[8].page.access == 3);
 	assert_true(op[9].type == GS_OP_FREE && op[9].index == 9);
+	assert_true(op[10].type == GS_OP_SEGMENT_ALLOC && op[10].device == 1);
+	assert_true(op[11].type == GS_OP_SEGMENT_FREE && op[11].segment.va == 4196 &&
+		    op[11].segment.bytes == 200);
 }
 
 static void touches_are_read(void **state)
@@ -182,6 +187,8 @@ static void operations_that_make_no_sense_are_refused(void **state)
 	refused(META "{\"ev\":\"alloc\",\"t\":1,\"bytes\":1}\n" END, "tensor 0 is never allocated");
 	refused(META "{\"ev\":\"mark\",\"name\":\"iteration\",\"index\":1}\n" END,
 		"iteration 1 begins where 0 is due");
+	refused(META "{\"ev\":\"segment_free\",\"va\":0,\"bytes\":1}\n" END,
+		"jsonl:2:7: a segment of 1 bytes at address 0: not all of it is mapped");
 }
 
 static void the_frame_of_the_file_is_checked(void **state)

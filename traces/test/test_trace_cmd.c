@@ -129,7 +129,7 @@ static void info_shows_the_header(void **state)
 	contains(out, "  name         random\n");
 	contains(out, "  device       1: right\n");
 	contains(out, "  operations   2000: ");
-	contains(out, ".gmt 2.0, 1 frame, ");
+	contains(out, ".gmt 2.1, 1 frame, ");
 }
 
 static void stat_counts(void **state)
