@@ -2,10 +2,26 @@
 /* et.c - a graph of operators with the storages they use: collection */
 #include "traces/et.h"
 
+enum { OPERANDS_MEMORY = 1 << 20 };
+
+static int by_node(const void *x, const void *y)
+{
+	const struct et_operand *a = x, *b = y;
+
+	return a->node < b->node ? -1 : a->node > b->node;
+}
+
+void et_init(struct et *e, struct tr_build *b)
+{
+	*e = (struct et){ .b = b };
+	e->operands = tr_spill_new(sizeof(struct et_operand), by_node, OPERANDS_MEMORY);
+}
+
 void et_fini(struct et *e)
 {
 	free(e->nodes);
-	free(e->operands);
+	free(e->now);
+	tr_spill_free(e->operands);
 	free(e->devices);
 }
 
@@ -68,9 +84,10 @@ static void parse_dims(const struct tr_tree *t, const struct tr_value *dims, str
 static void add_tensor(struct et *e, const struct tr_tree *t, const struct tr_value *v,
 		       const struct tr_value *dims, const char *type, u8 access, bool output)
 {
+	struct et_node *n = &e->nodes[e->nnodes - 1];
 	u64 field[5], i = 0;
 	const char *device = "";
-	struct et_operand o = { .access = access, .output = output };
+	struct et_operand o = { .node = n->id, .access = access, .output = output };
 	u32 size;
 
 	tr_each_child(c, v) {
@@ -85,16 +102,17 @@ static void add_tensor(struct et *e, const struct tr_tree *t, const struct tr_va
 	    __builtin_mul_overflow(field[3], field[4], &o.bytes) || o.off > 1ULL << 48 ||
 	    o.bytes > 1ULL << 48)
 		return; /* empty, or nonsense */
-	if (e->nodes[e->nnodes - 1].n == ET_OPERANDS) {
+	if (n->n == ET_OPERANDS) {
 		e->too_many = true;
 		return;
 	}
 	o.device = device_of(e, *device ? device : "other");
 	parse_dims(t, dims, &o.shape);
 	o.shape.dtype = tr_aten_dtype(type, &size);
-	GS_PUSH_ROOM(e->operands, e->noperands, e->operands_cap);
-	e->operands[e->noperands++] = o;
-	e->nodes[e->nnodes - 1].n++;
+	tr_spill_put(e->operands, &o);
+	e->noperands++;
+	n->devices |= 1U << o.device;
+	n->n++;
 }
 
 static void add_nested(struct et *e, const struct tr_tree *t, const struct tr_value *v,

@@ -5,6 +5,7 @@
  * Execution traces of PyTorch (tr_et.c) and of Chakra (tr_chakra.c) tell which
  * storage an operand lies in, but not when it is allocated or freed.  Nodes are
  * collected here in any order; et_finish() puts them in order and derives.
+ * Operands, of which there are most, lie in a temporary file meanwhile.
  */
 #ifndef TR_ET_H
 #define TR_ET_H
@@ -17,6 +18,7 @@ enum { ET_DEVICES = 32, ET_OPERANDS = 1 << 14 }; /* of a trace; of a node */
 
 /* [tensor id, storage id, offset, elements, bytes of an element, device] */
 struct et_operand {
+	u64 node; /* its id */
 	u64 tensor, storage, off, bytes;
 	struct tr_shape shape;
 	u16 device; /* in et.devices */
@@ -26,8 +28,9 @@ struct et_operand {
 
 struct et_node {
 	u64 id, parent;
-	u64 ps; /* U64_MAX: not told */
-	u32 name, first, n;
+	u64 ps;		    /* U64_MAX: not told */
+	u32 name, first, n; /* operands, counted as they came */
+	u32 devices;	    /* bit d: an operand is on device d */
 	u16 stream;
 	u8 mark;      /* phase that it announces for all below it */
 	bool idle;    /* launches nothing by itself */
@@ -40,9 +43,10 @@ struct et {
 	struct tr_build *b;
 	struct et_node *nodes;
 	size_t nnodes, nodes_cap;
-	struct et_operand *operands;
-	size_t noperands, operands_cap;
-	u32 *devices; /* names */
+	struct tr_spill *operands; /* by node */
+	u64 noperands;
+	struct et_operand *now; /* of the node that is looked at */
+	u32 *devices;		/* names */
 	size_t ndevices, devices_cap;
 	u32 cpu;		 /* bit d: device d is a CPU */
 	u16 numbers[ET_DEVICES]; /* of devices that count: in the order of their names */
@@ -50,6 +54,7 @@ struct et {
 	u64 kernels, without, idle, host_only, storages, generations, roofline, iterations;
 };
 
+void et_init(struct et *e, struct tr_build *b);
 void et_fini(struct et *e);
 
 /* A node; its operands by et_tensors() right behind, inputs first. */

@@ -61,10 +61,7 @@ static bool counts(const struct et *e, const struct et_operand *o)
 
 static bool on_device(const struct et *e, const struct et_node *n)
 {
-	for (u32 i = 0; i < n->n; i++)
-		if (counts(e, &e->operands[n->first + i]))
-			return true;
-	return false;
+	return n->devices & ~e->cpu;
 }
 
 /* ---- storages --------------------------------------------------------- */
@@ -149,7 +146,7 @@ static struct storage *storage_of(struct storages *s, u64 id)
 static bool given(const struct et *e, const struct et_node *n, u64 storage)
 {
 	for (u32 i = 0; i < n->n; i++) {
-		const struct et_operand *o = &e->operands[n->first + i];
+		const struct et_operand *o = &e->now[i];
 
 		if (!o->output && o->storage == storage)
 			return true;
@@ -161,7 +158,7 @@ static bool given(const struct et *e, const struct et_node *n, u64 storage)
 static void name_buffers(struct et *e, struct storages *s, const struct et_node *n, u32 *bufs)
 {
 	for (u32 i = 0; i < n->n; i++) {
-		const struct et_operand *o = &e->operands[n->first + i];
+		const struct et_operand *o = &e->now[i];
 		bool fresh = first_time(&s->tensors, o->tensor);
 		struct storage *row = storage_of(s, o->storage);
 		bool born = o->output && fresh && !given(e, n, o->storage);
@@ -187,7 +184,7 @@ static u64 flops_of(const struct et *e, const struct et_node *n)
 	u32 nin = 0;
 
 	for (u32 i = 0; i < n->n; i++) {
-		const struct et_operand *o = &e->operands[n->first + i];
+		const struct et_operand *o = &e->now[i];
 
 		if (!o->output && nin < GS_ARRAY_SIZE(in))
 			in[nin++] = o->shape;
@@ -203,7 +200,7 @@ static void use_operands(struct et *e, const struct et_node *n, const u32 *bufs)
 	bool collective = !strncmp(name, "nccl:", 5);
 
 	for (u32 i = 0; i < n->n; i++) {
-		const struct et_operand *o = &e->operands[n->first + i];
+		const struct et_operand *o = &e->now[i];
 		u8 access = o->access;
 
 		if (!counts(e, o))
@@ -230,8 +227,8 @@ static void add_kernel(struct et *e, const struct et_node *n, const u32 *bufs)
 	const struct et_operand *first = NULL;
 
 	for (u32 i = 0; i < n->n && !first; i++)
-		if (counts(e, &e->operands[n->first + i]))
-			first = &e->operands[n->first + i];
+		if (counts(e, &e->now[i]))
+			first = &e->now[i];
 	k->device = e->numbers[first ? first->device : first_device(e)];
 	k->name = n->name;
 	k->opclass = tr_aten_class(name);
@@ -274,7 +271,17 @@ static void iterate(struct et *e, const struct et_node *n, bool steps, u8 *befor
 	*before = phase;
 }
 
-static void add_kernels(struct et *e)
+/* Operands of @n, which comes behind all that were read before. */
+static void read_operands(struct et *e, const struct et_node *n)
+{
+	for (u32 i = 0; i < n->n; i++) {
+		const struct et_operand *o = tr_spill_next(e->operands);
+
+		e->now[i] = o ? *o : (struct et_operand){ 0 };
+	}
+}
+
+static int add_kernels(struct et *e)
 {
 	struct storages s = { 0 };
 	u8 before = GS_OTHER_PHASE;
@@ -286,9 +293,12 @@ static void add_kernels(struct et *e)
 		steps |= e->nodes[i].step;
 	}
 	bufs = gs_calloc(most, sizeof(*bufs));
-	for (size_t i = 0; i < e->nnodes; i++) {
+	e->now = gs_calloc(most, sizeof(*e->now));
+	tr_spill_rewind(e->operands);
+	for (size_t i = 0; i < e->nnodes && !tr_spill_err(e->operands); i++) {
 		const struct et_node *n = &e->nodes[i];
 
+		read_operands(e, n);
 		name_buffers(e, &s, n, bufs);
 		iterate(e, n, steps, &before);
 		if (n->idle || (n->working && !n->device))
@@ -301,6 +311,7 @@ static void add_kernels(struct et *e)
 	free(bufs);
 	free(s.rows);
 	free(s.tensors.keys);
+	return tr_spill_err(e->operands);
 }
 
 /* The devices that count, in the order of their names; how many. */
@@ -333,6 +344,7 @@ static void number_devices(struct et *e)
 int et_finish(struct et *e)
 {
 	u32 all = (u32)((1ULL << e->ndevices) - 1);
+	int ret;
 
 	if (e->too_many) {
 		gs_err("%s: a node with more than %d tensors", e->b->path, ET_OPERANDS);
@@ -350,9 +362,9 @@ int et_finish(struct et *e)
 	for (size_t i = 0; i < e->nnodes; i++)
 		if (!e->nodes[i].idle && on_device(e, &e->nodes[i]))
 			mark_ancestors(e, &e->nodes[i]);
-	add_kernels(e);
-	if (e->kernels > e->without)
-		return 0;
+	ret = add_kernels(e);
+	if (ret || e->kernels > e->without)
+		return ret;
 	gs_err("%s: cannot be replayed: none of %zu nodes does something with a tensor", e->b->path,
 	       e->nnodes);
 	return -EINVAL;

@@ -325,7 +325,7 @@ static bool is_json(struct tr_bytes *in)
 
 static void tell_found(const struct reader *r)
 {
-	gs_info("%s: found: schema %s, %zu nodes, %llu of a device (%llu with a duration), %zu "
+	gs_info("%s: found: schema %s, %zu nodes, %llu of a device (%llu with a duration), %llu "
 		"operands",
 		r->e.b->path, r->schema ? tb_text(r->e.b, r->schema) : "unknown", r->e.nnodes,
 		r->devices, r->timed, r->e.noperands);
@@ -394,13 +394,14 @@ int tr_chakra_import(const char *path, const char *out, struct tr_writer **w)
 	static const struct tr_json_ops ops = { .element = element };
 	struct tr_bytes *in = tr_bytes_open(path);
 	struct tr_build b;
-	struct reader r = { .e = { .b = &b } };
+	struct reader r = { 0 };
 	int ret;
 
 	*w = NULL;
 	if (!in)
 		return -EINVAL;
 	tb_init(&b, path);
+	et_init(&r.e, &b);
 	tr_reprs_init(&r.reprs);
 	ret = is_json(in) ? tr_json_read(in, &ops, &r) : read_protobuf(&r, in);
 	tr_bytes_close(in);

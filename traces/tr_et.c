@@ -87,7 +87,7 @@ static void tell(const struct reader *r)
 {
 	const struct et *e = &r->e;
 
-	gs_info("%s: found: schema %s, %zu nodes, %zu operands, %llu storages; %llu kernels; %llu "
+	gs_info("%s: found: schema %s, %zu nodes, %llu operands, %llu storages; %llu kernels; %llu "
 		"nodes without work of their own, %llu of the host",
 		e->b->path, r->schema ? tb_text(e->b, r->schema) : "unknown", e->nnodes,
 		e->noperands, e->storages, e->kernels, e->idle, e->host_only);
@@ -130,13 +130,14 @@ int tr_et_import(const char *path, const char *out, struct tr_writer **w)
 	static const struct tr_json_ops ops = { .element = element, .member = member };
 	struct tr_bytes *in = tr_bytes_open(path);
 	struct tr_build b;
-	struct reader r = { .e = { .b = &b } };
+	struct reader r = { 0 };
 	int ret;
 
 	*w = NULL;
 	if (!in)
 		return -EINVAL;
 	tb_init(&b, path);
+	et_init(&r.e, &b);
 	ret = tr_json_read(in, &ops, &r);
 	tr_bytes_close(in);
 	if (!ret)

@@ -337,6 +337,22 @@ class ExecutionTrace(Import):
         self.assertEqual([r["flops"] for r in rows if "flops" in r], [2 * 64 ** 3])
         self.assertIn("schema 1.1.1-chakra.0.0.4, 10 nodes", err)
 
+    def test_needs_few_bytes_for_an_operand(self):
+        """Lists of 100 tensors: but for those of one node, operands lie in a file."""
+        peaks = []
+        for nodes in (400, 3400):
+            many = [t(i, i, dev="cpu") for i in range(100)]
+            rows = (json.dumps(node(i + 3, 1, "aten::_foreach_add", [many], []))
+                    for i in range(nodes))
+            path = os.path.join(TMP, "many.json")
+            with open(path, "w") as f:  # row by row: this process stays small
+                f.write('{"schema": "1.1.1-chakra.0.0.4", "nodes": [')
+                f.writelines(row + "," for row in rows)
+                f.write(json.dumps(node(2, 1, "aten::relu_", [t(100, 100)], [])) + "]}")
+            peaks.append(self.peak_of("et", path))
+        os.unlink(path)
+        self.assertLess((peaks[1] - peaks[0]) / 300000, 60)
+
     def test_the_old_layout(self):
         rows, _ = self.imported("et", spill("e.json", small_et(new=False)))
         self.check(rows)
