@@ -32,6 +32,7 @@ enum gen_optimizer { GEN_SGD, GEN_MOMENTUM, GEN_ADAM, GEN_ADAMW };
 enum gen_phase { GEN_TRAIN, GEN_PREFILL, GEN_DECODE };
 enum gen_attention { GEN_ATTN_MODEL, GEN_ATTN_MATH, GEN_ATTN_FLASH };
 enum gen_kernels { GEN_CUDA, GEN_CPU };
+enum gen_layout { GEN_NCHW, GEN_NHWC };
 enum gen_comm { GEN_PEER, GEN_LOCAL };
 enum gen_checkpoint { GEN_KEEP_ALL, GEN_ATTN_AGAIN, GEN_BLOCK_AGAIN };
 
@@ -40,7 +41,7 @@ struct gen_options { /* rows: gen_option_rows */
 	u32 dtype, optimizer, devices, microbatches, checkpoint;
 	const char *parallel; /* gen_parallel_parse() */
 	u32 phase, iterations;
-	u32 attention, kernels, comm, lookup, kv_block;
+	u32 attention, kernels, layout, comm, lookup, kv_block;
 	u64 link_bps;
 	double zipf;
 	u64 seed;

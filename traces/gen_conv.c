@@ -9,33 +9,91 @@ u64 gen_conv_edge(const struct gen_conv *c, u64 edge)
 	return (edge + 2 * c->pad - c->kernel) / c->stride + 1;
 }
 
+/*
+ * cuDNN computes f32 convolutions in TF32 where the device has it, unless it is told
+ * not to (PyTorch: torch.backends.cudnn.allow_tf32 is True, for products it is False).
+ */
+static void conv_k(struct gen *g, const char *name, u64 flops)
+{
+	gen_k(g, name, GS_CONV, flops);
+	if (g->o.kernels == GEN_CUDA && g->dtype == GS_F32)
+		g->op.kernel.dtype = GS_TF32;
+}
+
+/*
+ * Kernels for matrix units want the channels of a pixel side by side (nhwc); what lies
+ * in planes (nchw, as PyTorch has it) cuDNN converts on the way in and out (NVIDIA,
+ * Deep Learning Performance, Convolutional Layers).  Windows of one pixel, each taken,
+ * are plain products either way.
+ */
+static bool converts(const struct gen *g, const struct gen_conv *c)
+{
+	return g->o.kernels == GEN_CUDA && g->o.layout == GEN_NCHW &&
+	       (c->kernel > 1 || c->stride > 1);
+}
+
+static void copy(struct gen *g, const char *name, struct gen_val *from, struct gen_val *to)
+{
+	gen_k(g, name, GS_COPY, 0);
+	gen_in(g, from);
+	gen_out(g, to);
+	gen_k_end(g);
+}
+
+/* Room for @v in the other layout; @v itself, held, where nothing is converted. */
+static struct gen_val *other(struct gen *g, struct gen_val *v, bool converted)
+{
+	return converted ? gen_new(g, GS_WORKSPACE, v->dtype, v->elems, "nhwc") : gen_hold(v);
+}
+
+static struct gen_val *convert(struct gen *g, struct gen_val *v, bool converted)
+{
+	struct gen_val *to = other(g, v, converted);
+
+	if (converted)
+		copy(g, "nchw_to_nhwc", v, to);
+	return to;
+}
+
+static void convert_back(struct gen *g, struct gen_val *from, struct gen_val *v)
+{
+	if (from != v)
+		copy(g, "nhwc_to_nchw", from, v);
+	gen_drop(g, from);
+}
+
 static void conv_back(struct gen *g, struct gen_node *n)
 {
 	struct gen_val *x = n->saved[0], *dy = gen_take_grad(n), *dx = NULL, *dw, *db = NULL;
-	bool input = n->in[0]->wants_grad;
-	u64 flops = n->dim[0] * (input ? 2 : 1);
+	struct gen_val *to = NULL;
+	bool input = n->in[0]->wants_grad, conv = n->dim[1];
+	u64 flops = n->dim[0] * (input ? 2 : 1) + (n->p[1] ? dy->elems : 0);
 
 	if (input)
 		dx = gen_tmp(g, g->dtype, x->elems, "convolution_backward");
 	dw = gen_grad_begin(g, n->p[0]);
-	if (n->p[1]) {
+	if (n->p[1])
 		db = gen_grad_begin(g, n->p[1]);
-		flops += dy->elems;
-	}
-	gen_k(g, "aten.convolution_backward", GS_CONV, flops);
+	dy = gen_next(g, dy, convert(g, dy, conv));
+	x = convert(g, x, conv);
+	to = input ? other(g, dx, conv) : NULL;
+	conv_k(g, "aten.convolution_backward", flops);
 	gen_in(g, dy, x, n->p[0]->w);
-	if (dx)
-		gen_out(g, dx);
+	if (to)
+		gen_out(g, to);
 	gen_out(g, dw);
 	if (db)
 		gen_out(g, db);
 	gen_k_end(g);
+	gen_drop(g, x);
+	gen_drop(g, dy);
 	gen_grad_end(g, n->p[0], dw);
 	if (db)
 		gen_grad_end(g, n->p[1], db);
-	gen_drop(g, dy);
-	if (dx)
-		gen_give_grad(g, n->in[0], dx);
+	if (!input)
+		return;
+	convert_back(g, to, dx);
+	gen_give_grad(g, n->in[0], dx);
 }
 
 struct gen_val *gen_convolution(struct gen *g, struct gen_val *x, struct gen_param *w,
@@ -43,20 +101,26 @@ struct gen_val *gen_convolution(struct gen *g, struct gen_val *x, struct gen_par
 {
 	u64 out = gen_conv_edge(c, edge), elems = batch * c->cout * out * out;
 	u64 flops = 2 * elems * c->cin * c->kernel * c->kernel;
-	struct gen_val *y = gen_tmp(g, g->dtype, elems, "convolution");
+	struct gen_val *y = gen_tmp(g, g->dtype, elems, "convolution"), *from, *to;
 	struct gen_node *n = gen_node(g, conv_back, x, y);
+	bool conv = converts(g, c);
 
-	gen_k(g, "aten.convolution", GS_CONV, flops);
-	gen_in(g, x, w->w);
+	from = convert(g, x, conv);
+	to = other(g, y, conv);
+	conv_k(g, "aten.convolution", flops);
+	gen_in(g, from, w->w);
 	if (b)
 		gen_in(g, b->w);
-	gen_out(g, y);
+	gen_out(g, to);
 	gen_k_end(g);
+	gen_drop(g, from);
+	convert_back(g, to, y);
 	gen_save(n, 0, x);
 	if (n) {
 		n->p[0] = w;
 		n->p[1] = b;
 		n->dim[0] = flops;
+		n->dim[1] = conv;
 	}
 	return y;
 }

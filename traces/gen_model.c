@@ -73,6 +73,7 @@ static const char *const optimizer_names[] = { "sgd", "momentum", "adam", "adamw
 static const char *const checkpoint_names[] = { "none", "attention", "block", NULL };
 static const char *const phase_names[] = { "train", "prefill", "decode", NULL };
 static const char *const kernel_names[] = { "cuda", "cpu", NULL };
+static const char *const layout_names[] = { "nchw", "nhwc", NULL };
 static const char *const comm_names[] = { "peer", "local", NULL };
 static const char *const lookup_names[] = { "device", "host", NULL };
 
@@ -104,6 +105,8 @@ const struct gm_param gen_option_rows[] = {
 		 "tokens of a piece of the cache; 0: one piece for all", "choice"),
 	GM_P_ENUM(O, kernels, "kernels", kernel_names, "cuda",
 		  "cuda: dropout and optimizers fused; cpu: as PyTorch 1.13 there", "choice"),
+	GM_P_ENUM(O, layout, "layout", layout_names, "nchw",
+		  "of images in memory; nchw: cuDNN converts them back and forth", "choice"),
 
 	GM_P_U32(O, devices, "devices", GM_NONE, "0", 0, 1024,
 		 "devices; 0: as many as --parallel names", "choice"),

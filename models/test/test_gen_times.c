@@ -6,12 +6,9 @@
  * Nothing is fitted: the table shows how far off a roofline is.  Element-wise,
  * norm and reduce are one row, since the artifact's layer norms are chains of both.
  */
-#include "models/test/rig.h"
+#include "models/test/times.h"
 
 #include <math.h>
-
-#include "traces/gen.h"
-#include "traces/import.h"
 
 enum { GEMM_F, GEMM_B, GEMM_W, SOFTMAX_F, SOFTMAX_B, VECTOR, GATHER, STEP, NROWS };
 
@@ -56,7 +53,6 @@ static void add_up(struct gs_source *src, const struct gs_machine *m, struct tim
 
 	while (gs_source_next(src, &op) == 1) {
 		bool weight;
-		gs_time ps;
 
 		if (op.type == GS_OP_ALLOC)
 			kind[op.alloc.tensor] = op.alloc.kind;
@@ -65,67 +61,22 @@ static void add_up(struct gs_source *src, const struct gs_machine *m, struct tim
 		weight = strstr(op.kernel.name, "Weight") ||
 			 (m &&
 			  kind[op.kernel.touches[op.kernel.ntouches - 1].tensor] == GS_GRADIENT);
-		ps = m ? hw_roofline(m, op.kernel.opclass, op.kernel.dtype, op.kernel.flops,
-				     op.kernel.bytes)
-		       : op.kernel.duration_ps;
-		t->ms[row_of(&op, weight)] += (double)ps / 1e9;
+		t->ms[row_of(&op, weight)] += times_ms(m, &op);
 	}
 	free(kind);
 	gs_source_close(src);
 }
 
 /* BERT base as the artifact has it: ReLU, one matrix for q, k, v, no dropout, no word logits. */
-static void generated(u64 batch, struct times *t)
+static void as_measured(struct gen_options *o, struct gen_model *m)
 {
-	struct gen_options o = { 0 };
-	struct gen_model m = { 0 };
-	struct gs_config *cfg;
-	struct gs_source *src;
-	struct tr_writer *w;
-	struct rig r;
-	const char *why;
-	u64 n;
-
-	for (const struct gm_param *row = gen_option_rows; row->key; row++)
-		assert_int_equal(gs_param_parse(row, row->def, &o, &why), 0);
-	assert_int_equal(gen_model_load("bert-base", NULL, &cfg, &m), 0);
-	m.dropout = 0;
-	m.mlp = GEN_RELU;
-	m.fused_qkv = true;
-	m.head = GEN_CLASSES;
-	m.classes = 2;
-	o.batch = (u32)batch;
-	o.seq = 128;
-	o.optimizer = GEN_SGD;
-	assert_int_equal(gen_job(&o, &m, NULL, &w, &n), 0);
-	assert_int_equal(tr_writer_source(w, "bert", &src), 0);
-	rig_machine(&r, NULL, NULL);
-	add_up(src, &r.machine, t);
-	hw_machine_fini(&r.machine);
-	gs_config_free(r.cfg);
-	gs_config_free(cfg);
-}
-
-/* The measured ones; false where the data are not here. */
-static bool measured(u64 batch, struct times *t)
-{
-	const char *data = getenv("GMEMSIM_DATA");
-	char *dir = gs_asprintf("%s/g10/BERT_Base-%llu", data ? data : "../shared/data", batch);
-	char *kernels = gs_asprintf("%s/kernels.config", dir);
-	FILE *f = fopen(kernels, "r");
-	struct gs_source *src;
-	struct tr_writer *w;
-
-	if (f) {
-		fclose(f);
-		gs_quiet = true;
-		assert_int_equal(tr_g10_import(dir, NULL, &w), 0);
-		assert_int_equal(tr_writer_source(w, dir, &src), 0);
-		add_up(src, NULL, t);
-	}
-	free(kernels);
-	free(dir);
-	return f;
+	m->dropout = 0;
+	m->mlp = GEN_RELU;
+	m->fused_qkv = true;
+	m->head = GEN_CLASSES;
+	m->classes = 2;
+	o->seq = 128;
+	o->optimizer = GEN_SGD;
 }
 
 static void table(u64 batch, const struct times *made, const struct times *real)
@@ -148,21 +99,25 @@ static void table(u64 batch, const struct times *made, const struct times *real)
 static void times_of_bert_beside_measured_ones(void **state)
 {
 	static const u64 batches[] = { 128, 256, 512, 768 }; /* not interpolated */
+	struct rig r;
 	int n = 0;
 
+	rig_machine(&r, NULL, NULL);
 	for (size_t i = 0; i < GS_ARRAY_SIZE(batches); i++) {
+		struct gs_source *src = times_measured("BERT_Base", batches[i]);
 		struct times made = { 0 }, real = { 0 };
 
-		if (!measured(batches[i], &real))
+		if (!src)
 			continue;
 		n++;
-		generated(batches[i], &made);
+		add_up(src, NULL, &real);
+		add_up(times_generated("bert-base", batches[i], as_measured), &r.machine, &made);
 		table(batches[i], &made, &real);
 	}
-	if (!n) {
-		print_message("g10 is absent: skipped (GMEMSIM_DATA may point to its folder)\n");
-		skip();
-	}
+	hw_machine_fini(&r.machine);
+	gs_config_free(r.cfg);
+	if (!n)
+		times_skip();
 }
 
 int main(void)
