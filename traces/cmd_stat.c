@@ -10,6 +10,9 @@
 #include "traces/cmd_stat.h"
 #include "traces/trace.h"
 
+/* A table by page is smaller than one by hash, and its neighbours are near. */
+#define FEW_PAGES (1ULL << 26)
+
 /* ---- collection ------------------------------------------------------- */
 
 static struct stat_kernel *kernel_slot(struct stat_kernel *table, u32 nslots, const char *name,
@@ -91,51 +94,35 @@ static void on_free(struct stat_state *s, const struct gs_op *op)
 	tr_reuse_drop(&s->reuse, op->free.tensor);
 }
 
-static struct stat_page *page_slot(struct stat_page *set, u64 nslots, u64 key)
-{
-	u64 i = gs_hash(&key, sizeof(key), 0) & (nslots - 1);
-
-	while (set[i].key && set[i].key != key)
-		i = (i + 1) & (nslots - 1);
-	return &set[i];
-}
-
-/* The page's number among those that were seen. */
-static size_t page_object(struct stat_state *s, u64 page)
-{
-	struct stat_page *old = s->pages, *slot;
-	u64 n = s->page_slots;
-
-	if (2 * s->npages >= n) {
-		s->page_slots = n ? 2 * n : 4096;
-		s->pages = gs_calloc(s->page_slots, sizeof(*s->pages));
-		for (u64 i = 0; i < n; i++)
-			if (old[i].key)
-				*page_slot(s->pages, s->page_slots, old[i].key) = old[i];
-		free(old);
-	}
-	slot = page_slot(s->pages, s->page_slots, page + 1);
-	if (!slot->key)
-		*slot = (struct stat_page){ page + 1, s->npages++ };
-	return slot->object;
-}
-
 static void on_page(struct stat_state *s, const struct gs_op *op)
 {
 	u64 last = (op->page.va + op->page.bytes - 1) / s->page;
 
 	s->touches[op->page.access]++;
 	s->touched[op->page.access] += op->page.bytes;
-	for (u64 page = op->page.va / s->page; page <= last; page++)
-		tr_reuse_touch(&s->reuse, page_object(s, page), 0, s->page);
+	for (u64 page = op->page.va / s->page; page <= last; page++) {
+		/* beyond only where the summary lies, which is told at the end */
+		u64 number = s->few ? gs_min(page - s->first_page, FEW_PAGES)
+				    : tr_number_of(s->pages, page);
+
+		if (s->ntensors)
+			tr_reuse_touch(&s->reuse, s->ntensors + number, 0, s->page);
+		else
+			tr_reuse_page(&s->page_reuse, number);
+	}
 }
 
 static int collect(struct stat_state *s, struct gs_source *src)
 {
+	struct gs_progress bar;
 	struct gs_op op;
+	u64 n = 0;
 	int ret;
 
+	gs_progress_begin(&bar, "stat", src->job.nops);
 	while ((ret = gs_source_next(src, &op)) == 1) {
+		if (!(++n & 0xffff))
+			gs_progress_update(&bar, n);
 		if (op.type == GS_OP_KERNEL)
 			on_kernel(s, &op);
 		else if (op.type == GS_OP_ALLOC)
@@ -146,6 +133,7 @@ static int collect(struct stat_state *s, struct gs_source *src)
 			on_page(s, &op);
 		tr_lives_pass(&s->lives, &op);
 	}
+	gs_progress_end(&bar);
 	tr_lives_end(&s->lives, s->kind_lives);
 	return ret;
 }
@@ -170,7 +158,8 @@ static void stat_fini(struct stat_state *s)
 	for (u32 i = 0; i < s->nslots; i++)
 		free(s->kernels[i].name);
 	free(s->kernels);
-	free(s->pages);
+	tr_numbers_free(s->pages);
+	tr_reuse_pages_fini(&s->page_reuse);
 	tr_lives_fini(&s->lives);
 	tr_reuse_fini(&s->reuse);
 }
@@ -205,6 +194,11 @@ static int stat_file(const char *path, const struct options *o)
 		s.sizes[i] = gs_muldiv_up(src->job.bytes_peak, i + 1, STAT_SIZES);
 	tr_lives_init(&s.lives, !times, s.sizes, s.above, STAT_SIZES, idle);
 	tr_reuse_init(&s.reuse, s.sizes, s.misses, STAT_SIZES);
+	tr_reuse_pages_init(&s.page_reuse, &s.reuse, s.page);
+	s.ntensors = src->job.ntensors;
+	s.pages = tr_numbers_new();
+	s.first_page = src->job.va_low / s.page;
+	s.few = !s.ntensors && src->job.va_high / s.page - s.first_page < FEW_PAGES;
 	ret = ret ? ret : collect(&s, src);
 	if (!ret)
 		stat_print(&s, &src->job, o->top); /* sorts */

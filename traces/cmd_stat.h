@@ -5,7 +5,8 @@
 
 #include "sim/out.h"
 #include "traces/lives.h"
-#include "traces/reuse.h"
+#include "traces/pages.h"
+#include "traces/reuse_pages.h"
 
 enum { STAT_SIZES = 10 }; /* memories of 10 % of the footprint, 20 %, ... */
 
@@ -19,11 +20,6 @@ struct stat_kind {
 	u64 tensors, bytes, live, most, at_peak;
 };
 
-struct stat_page {
-	u64 key; /* the page's number + 1; 0: a free slot */
-	size_t object;
-};
-
 struct stat_state {
 	struct stat_kernel *kernels; /* hash table, half full at most */
 	u32 nslots, nkernels;
@@ -33,10 +29,13 @@ struct stat_state {
 	u64 phase_ps[GS_NR_PHASES];
 	u64 live, peak;
 	u64 touches[4], touched[4]; /* by access */
-	struct stat_page *pages;    /* hash set */
-	u64 npages, page_slots, page;
+	struct tr_numbers *pages;
+	u64 page, ntensors; /* bytes; of the job: pages are objects behind them */
+	u64 first_page;
+	bool few; /* pages are numbered by their addresses */
 	struct tr_lives lives;
 	struct tr_reuse reuse;
+	struct tr_reuse_pages page_reuse; /* where there are no tensors */
 	u64 sizes[STAT_SIZES], above[STAT_SIZES], misses[STAT_SIZES];
 };
 

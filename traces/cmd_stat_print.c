@@ -31,7 +31,8 @@ static void print_head(const struct stat_state *s, const struct gs_job *j)
 		       text_time(&s->lives, s->lives.now, b),
 		       s->lives.by_kernels ? " (no kernel tells its time)" : "");
 	if (j->npages)
-		printf("footprint: %llu pages of %llu bytes, %llu accesses\n", s->npages, s->page,
+		printf("footprint: %llu pages of %llu bytes, %llu accesses\n",
+		       s->ntensors ? tr_numbers_count(s->pages) : s->page_reuse.n, s->page,
 		       j->npages);
 	for (int i = 1; i < 4; i++)
 		if (s->touches[i])

@@ -80,6 +80,11 @@ static void grow(struct tr_numbers *t)
 	free(old);
 }
 
+u64 tr_numbers_count(const struct tr_numbers *t)
+{
+	return t->n;
+}
+
 u64 tr_number_of(struct tr_numbers *t, u64 name)
 {
 	struct slot *s = slot_of(t, name);

@@ -14,5 +14,7 @@ struct tr_writer *tr_pages_writer(const char *out, const char *name, const char 
 struct tr_numbers *tr_numbers_new(void);
 void tr_numbers_free(struct tr_numbers *t);
 u64 tr_number_of(struct tr_numbers *t, u64 name);
+/* How many there are. */
+u64 tr_numbers_count(const struct tr_numbers *t);
 
 #endif

@@ -120,7 +120,7 @@ static void renumber(struct tr_reuse *r)
 
 /* ---- touches ------------------------------------------------------------ */
 
-static void count(struct tr_reuse *r, u64 bytes, u64 distance)
+void tr_reuse_count(struct tr_reuse *r, u64 bytes, u64 distance)
 {
 	r->again[gs_min((u64)fls64(distance), TR_REUSE_BUCKETS - 1)] += bytes;
 	for (u32 i = 0; i < r->nsizes && r->sizes[i] < distance; i++)
@@ -159,8 +159,8 @@ static u64 take_out(struct tr_reuse *r, const struct tr_reuse_object *o, size_t 
 	u64 known = 0;
 
 	for (size_t k = i; k < j; k++)
-		count(r, gs_min(o->p[k].end, end) - gs_max(o->p[k].off, off),
-		      (u64)leaf(r, o->p[k].time)->most);
+		tr_reuse_count(r, gs_min(o->p[k].end, end) - gs_max(o->p[k].off, off),
+			       (u64)leaf(r, o->p[k].time)->most);
 	for (; i < j; i++) {
 		u64 bytes = gs_min(o->p[i].end, end) - gs_max(o->p[i].off, off);
 

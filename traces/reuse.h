@@ -36,6 +36,8 @@ void tr_reuse_init(struct tr_reuse *r, const u64 *sizes, u64 *misses, u32 nsizes
 void tr_reuse_fini(struct tr_reuse *r);
 /* Bytes [off, end) of @object are touched. */
 void tr_reuse_touch(struct tr_reuse *r, size_t object, u64 off, u64 end);
+/* @bytes are touched again at @distance. */
+void tr_reuse_count(struct tr_reuse *r, u64 bytes, u64 distance);
 /* @object is dead: its bytes take no room any more. */
 void tr_reuse_drop(struct tr_reuse *r, size_t object);
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "traces/reuse.h"
+#include "traces/reuse_pages.h"
 #include "traces/test/ops.h"
 
 static const u64 sizes[] = { 1, 2, 3, 5, 8, 13, 21, 34, 55, 89 };
@@ -89,11 +89,40 @@ static void a_loop_misses_all_or_nothing(void **state)
 	tr_reuse_fini(&r);
 }
 
+/* Pages that never die, by bits and by pieces; so many that times are used up twice. */
+static void pages_have_the_distances_of_pieces(void **state)
+{
+	u64 by_bits[GS_ARRAY_SIZE(sizes)];
+	struct ops o = { .state = 6 };
+	struct tr_reuse r, counts;
+	struct tr_reuse_pages p;
+
+	tr_reuse_init(&r, sizes, misses, GS_ARRAY_SIZE(sizes));
+	tr_reuse_init(&counts, sizes, by_bits, GS_ARRAY_SIZE(sizes));
+	tr_reuse_pages_init(&p, &counts, 3);
+	for (u32 i = 0; i < 200000; i++) {
+		size_t page = ops_random(&o, 1 + ops_random(&o, i < 100000 ? 30 : 30000));
+
+		page = i % 5 ? page : 2 * i / 5; /* a scan: each once */
+		tr_reuse_touch(&r, page, 0, 3);
+		tr_reuse_page(&p, page);
+	}
+	assert_int_equal(counts.first, r.first);
+	assert_int_equal(p.n * 3, r.first);
+	assert_memory_equal(by_bits, misses, sizeof(by_bits));
+	assert_memory_equal(counts.again, r.again, sizeof(r.again));
+	assert_true(r.again[2] && r.again[8] && r.again[16]);
+	tr_reuse_pages_fini(&p);
+	tr_reuse_fini(&counts);
+	tr_reuse_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(distances_are_those_that_counting_finds),
 		cmocka_unit_test(a_loop_misses_all_or_nothing),
+		cmocka_unit_test(pages_have_the_distances_of_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
