@@ -142,6 +142,7 @@ def arguments(argv):
         suffix = out.format_of(a.output)
         rank = os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))
         a.output = f"{a.output[:-len(suffix)]}.rank{rank}{suffix}"
+    a.path = os.path.abspath(a.output)              # the script may change its folder
     return a
 
 
@@ -160,14 +161,15 @@ def say(text):
 def nothing(a, loop, how):
     """Why there is no trace, and what to do."""
     if loop.ended <= a.skip and loop.why:
-        return f"{loop.why}, and no iteration had been recorded by then; give it more"
+        return f"{loop.why}, and no iteration had been recorded by then"
     ends = "a step of the optimizer" if not loop.manual else \
         "the next call of an outermost module" if a.per == "forward" else "mark_iteration()"
     text = f"no iteration was recorded: the script {how or 'ended'} after {loop.ended} of them, " \
            f"and --skip is {a.skip}. An iteration ends with {ends}"
     if loop.ended == 0 and a.per == "step" and not loop.manual:
         text += "; a script without an optimizer wants --per forward, any other loop " \
-                "record_torch.mark_iteration() (--help)"
+                "record_torch.mark_iteration() (--help); processes that the script starts are " \
+                "not seen, torchrun's are"
     return text
 
 
@@ -176,7 +178,7 @@ def report(a, rec, loop, emitter, wall):
     kinds = ", ".join(f"{k} {v / 2**20:.1f}" for k, v in kinds if v)
     n = loop.whole
     say(f"{a.output}: {n} iterations, {emitter.kernels} kernels, {emitter.tensors} tensors, "
-        f"{os.path.getsize(a.output)} bytes\n"
+        f"{os.path.getsize(a.path)} bytes\n"
         f"  live peak {emitter.peak} bytes (MiB: {kinds})\n"
         f"  {emitter.flops / n / 1e9:.1f} GFLOP and {emitter.bytes / n / 2**30:.2f} GiB moved per "
         f"iteration")
@@ -209,7 +211,7 @@ def main(argv=None):
     about = (f"record_torch.py, from iteration {a.skip} of the script on, {cpu_model()}, "
              f"{torch.get_num_threads()} threads, {datetime.date.today()}"
              + (", CPU time" if a.cpu_time else ""))
-    emitter = Emitter(lambda meta: out.open_out(a.output, meta), {
+    emitter = Emitter(lambda meta: out.open_out(a.path, meta), {
         "name": os.path.basename(a.output)[:-len(out.format_of(a.output))],
         "framework": f"PyTorch {torch.__version__}",
         "source": " ".join([os.path.basename(a.script[0])] + a.script[1:]),

@@ -75,7 +75,9 @@ def hooks(rec, loop):
             rec.turn()
             with loop.inside_phase("backward"):
                 out = fn(*args, **kwargs)
-            if not loop.nested and loop.base != "setup":
+            if loop.nested[-1:] == ["forward"]:
+                loop.nested.pop()
+            elif not loop.nested and loop.base != "setup":
                 loop.base = "optimizer"             # what follows is clipping and the like
             return out
         return backward
@@ -89,6 +91,12 @@ def hooks(rec, loop):
                 rec.off = was
         return quiet
 
+    def make_bare(fn):
+        def as_subclass(t, cls):                    # 1.13 refuses it of what a mode has seen
+            _guard = torch._C._DisableTorchDispatch()
+            return fn(t, cls)
+        return as_subclass
+
     def module_enters(mod, args):
         if rec.off:
             root = not depth and next(mod.parameters(), None) is not None
@@ -100,7 +108,9 @@ def hooks(rec, loop):
         if root:
             loop.called()
             rec.turn()
-        if len(depth) == 1 and loop.base != "setup":
+        if len(depth) == 1 and loop.nested[-1:] == ["optimizer"]:
+            loop.nested.append("forward")           # the closure of a step
+        elif len(depth) == 1 and loop.base != "setup":
             loop.base = "forward"
 
     def module_leaves(mod, args, out):
@@ -112,6 +122,8 @@ def hooks(rec, loop):
     depth = []
     for name in ("__init__", "__enter__", "__exit__"):
         patch(torch.autograd.profiler.record_function, name, make_quiet)
+    if hasattr(torch._C, "_DisableTorchDispatch"):
+        patch(torch.Tensor, "as_subclass", make_bare)
     patch(torch.optim.Optimizer, "__init__", make_init)
     patch(torch.autograd, "backward", make_backward)
     patch(torch.autograd, "grad", make_backward)

@@ -8,6 +8,7 @@ An iteration ends when step() of the optimizer that stepped first returns. With 
 (inference) one begins with each call of an outermost module, and where the script says
 mark_iteration() it begins there; the last one then ends with the script.
 """
+import threading
 import time
 from contextlib import contextmanager
 
@@ -26,7 +27,7 @@ class Loop:
     def __init__(self, sink, iterations=3, skip=1, per="step", max_seconds=None, go_on=False):
         self.sink, self.want, self.skip, self.per, self.go_on = sink, iterations, skip, per, go_on
         self.deadline = time.monotonic() + max_seconds if max_seconds else None
-        self.max_seconds = max_seconds
+        self.max_seconds, self.thread = max_seconds, threading.get_ident()
         self.base, self.nested = "setup", []        # phase, and those entered inside it
         self.manual = per == "forward"              # iterations are marked at their begin
         self.inside = False                         # such a one has begun
@@ -40,11 +41,12 @@ class Loop:
 
     @contextmanager
     def inside_phase(self, name):
+        depth = len(self.nested)
         self.nested.append(name)
         try:
             yield
         finally:
-            self.nested.pop()
+            del self.nested[depth:]
 
     # What the hooks tell
 
@@ -95,6 +97,9 @@ class Loop:
 
     def _boundary(self):
         """An iteration has ended."""
+        if threading.get_ident() != self.thread:    # modes are a thread's own
+            self.stop("the iterations run in another thread than the one that began the script, "
+                      "which is the one that is recorded")
         self.ended += 1
         self.base = "data"
         if self.done:

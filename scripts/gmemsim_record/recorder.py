@@ -223,7 +223,7 @@ class Recorder(Mode):
         if work.odd:
             self.odd[work.name] = work.odd
         cls = work.cls
-        if cls == "elementwise" and "optimizer" in self.loop.nested:
+        if cls == "elementwise" and self.loop.nested[-1:] == ["optimizer"]:
             cls = "optimizer"
         if phase != self.gap_phase:                 # always at the same places of an iteration
             self.book_gap()

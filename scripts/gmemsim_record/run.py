@@ -4,6 +4,7 @@ import os
 import runpy
 import signal
 import sys
+import threading
 import traceback
 from contextlib import contextmanager
 
@@ -21,7 +22,7 @@ def run(rec, loop, argv, module):
     os.register_at_fork(after_in_child=lambda: setattr(rec, "off", True))   # data loader workers
     loops.active = loop
     try:
-        with terminated_as_exit(), hooks(rec, loop), rec:
+        with terminated_as_exit(), threads_stop_quietly(), hooks(rec, loop), rec:
             if module:
                 runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
             else:
@@ -49,6 +50,19 @@ def show(e):
     while tb is not None and tb.tb_frame.f_globals.get("__name__") != "__main__":
         tb = tb.tb_next
     traceback.print_exception(type(e), e, tb or e.__traceback__)
+
+
+@contextmanager
+def threads_stop_quietly():
+    def hook(args):
+        if args.exc_type is not loops.Stop:
+            before(args)
+
+    before, threading.excepthook = threading.excepthook, hook
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 @contextmanager

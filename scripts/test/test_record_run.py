@@ -160,14 +160,15 @@ assert (t.nanoseconds(), len(made)) == (10, 2)
 class Run:
     """One recording, in a folder of its own."""
 
-    def __init__(self, script, *options, args=(), name="job.gmt", env=None, limit=None, module=None):
+    def __init__(self, script, *options, args=(), name="job.gmt", env=None, limit=None, module=None,
+                 relative=False):
         self.folder = tempfile.TemporaryDirectory()
         path = os.path.join(self.folder.name, "job.py")
         with open(path, "w") as f:
             f.write(script)
         self.path = os.path.join(self.folder.name, name)
         what = ["-m", module] if module else [path]
-        p = torch_runs.run([RECORDER, "-o", self.path, *options, "--", *what, *args],
+        p = torch_runs.run([RECORDER, "-o", name if relative else self.path, *options, "--", *what, *args],
                            cwd=self.folder.name, env=env, limit=limit)
         self.status, self.out, self.err = p.returncode, p.stdout, p.stderr
         self.files = sorted(os.path.basename(f) for f in glob.glob(self.folder.name + "/*.*")
@@ -242,6 +243,22 @@ class Script(unittest.TestCase):
         self.assertIn("the script failed (RuntimeError); 2 whole iterations are kept", r.err)
         self.assertNotIn("runpy", r.err)
 
+    def test_interrupt_keeps_whole_iterations(self):
+        r = Run(TRAIN + "import os, signal\nfor i in range(9):\n    iteration()\n"
+                "    if i == 2: os.kill(os.getpid(), signal.SIGINT)", "--iterations", "5")
+        self.assertEqual((r.status, r.iterations()), (130, 2))
+        self.assertIn("was interrupted; 2 whole iterations are kept", r.err)
+
+    def test_script_may_change_its_folder(self):
+        r = Run(TRAIN + "import os\nos.mkdir('away')\nos.chdir('away')\n"
+                "for i in range(4): iteration()", relative=True)
+        self.assertEqual((r.status, r.files), (0, ["job.gmt"]), r.err)
+
+    def test_tensors_of_another_class(self):
+        r = Run(TRAIN.replace("(torch.randn(16, 64))", "(torch.randn(16, 64).as_subclass(Mine))") +
+                "class Mine(torch.Tensor): pass\nfor i in range(4): iteration()")
+        self.assertEqual((r.status, r.iterations()), (0, 3), r.err)
+
     def test_sigterm_keeps_whole_iterations(self):
         r = Run(TRAIN + "import os, signal\nfor i in range(9):\n    iteration()\n"
                 "    if i == 2: os.kill(os.getpid(), signal.SIGTERM)", "--iterations", "5")
@@ -289,6 +306,12 @@ class Refusals(unittest.TestCase):
 
     def test_script_without_an_optimizer(self):
         self.refused(Run(CHAT), 2, "no iteration was recorded", "--per forward")
+
+    def test_training_in_a_thread_of_its_own(self):
+        r = Run(TRAIN + "import threading\nt = threading.Thread(target=lambda: "
+                "[iteration() for i in range(9)])\nt.start()\nt.join()")
+        self.refused(r, 2, "run in another thread")
+        self.assertNotIn("Traceback", r.err)
 
     def test_script_that_fails_before_its_first_iteration(self):
         self.refused(Run("raise SystemExit('no data')"), 1, "no data", "nothing is kept")
@@ -369,6 +392,23 @@ class Trace(unittest.TestCase):
                 seen.append([sum(size[t] == 4000 * n for t in live) for n in (1, 2, 3)])
         # of x: itself and its clone; their product has died
         self.assertEqual(seen, [[2, 0, 1], [0, 0, 1], [0, 1, 1], [0, 0, 1], [0, 0, 1]])
+
+    def test_closure_of_a_step_goes_forward_and_back(self):
+        rows = Run(TRAIN.replace("SGD(model.parameters(), lr=0.1, momentum=0.9)",
+                                 "LBFGS(model.parameters(), max_iter=2)") + """
+x = torch.randn(16, 64)
+def closure():
+    opt.zero_grad()
+    loss = model(x).square().mean()
+    loss.backward()
+    return loss
+for i in range(2): opt.step(closure)
+""").rows()
+        phases = [r["phase"] for r in rows if r["ev"] == "kernel" and r["name"] != "host.time"]
+        runs = [p for i, p in enumerate(phases) if i == 0 or phases[i - 1] != p]
+        self.assertEqual(runs, ["optimizer", "forward", "backward"] * 2 + ["optimizer"])
+        kinds = {r["name"]: r["kind"] for r in rows if r["ev"] == "alloc"}
+        self.assertEqual((kinds["randn"], kinds["0/addmm"]), ("input", "activation"))
 
     def test_sparse_gradient_touches_its_rows_only(self):
         rows = Run(OPERATORS, "--iterations", "1").rows()
