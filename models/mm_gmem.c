@@ -589,6 +589,22 @@ static int add(struct mm *m, u64 va, u64 bytes)
 	return err;
 }
 
+/* Messages go, and what is on its way lands before it is dropped. */
+static int drop(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
+{
+	struct mm_gmem *g = gmem_of(m);
+	struct fault *f = fault_get(g);
+	int err;
+
+	f->done = d;
+	f->w.wake = fault_woken;
+	err = gm_munmap(g->as, va, bytes, &f->w);
+	if (err != -EINPROGRESS)
+		fault_put(f);
+	note_hbm(g);
+	return err;
+}
+
 static u64 unit_of(const struct mm *m)
 {
 	return m->common->unit;
@@ -617,6 +633,7 @@ const struct mm_ops mm_gmem = {
 	.init = init,
 	.fini = fini,
 	.add = add,
+	.remove = drop,
 	.kernel_end = kernel_end,
 	.touch = touch,
 	.pages = pages,

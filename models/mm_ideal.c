@@ -10,10 +10,11 @@ static int ideal_add(struct mm *m, u64 va, u64 bytes)
 	return 0;
 }
 
-static void ideal_remove(struct mm *m, u64 va, u64 bytes)
+static int ideal_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
 {
 	gs_assert(m->stats.hbm_bytes >= bytes);
 	m->stats.hbm_bytes -= bytes;
+	return 0;
 }
 
 static void ideal_touch(struct mm *m, struct mm_touch *t)

@@ -277,6 +277,20 @@ static int add(struct mm *m, u64 va, u64 bytes)
 	return err;
 }
 
+static int drop(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
+{
+	struct mm_policy *p = policy_of(m);
+
+	for (u64 at = va; at < va + bytes; at += m->common->unit) {
+		struct gm_mapping *unit = gm_as_find(p->as, at);
+
+		if (unit && unit->flags & GM_MAP_LISTED)
+			leave(unit, node_of(p, unit));
+	}
+	note_hbm(p);
+	return gm_munmap(p->as, va, bytes, NULL);
+}
+
 static u64 unit_of(const struct mm *m)
 {
 	return m->common->unit;
@@ -289,6 +303,7 @@ const struct mm_ops mm_policy = {
 	.init = init,
 	.fini = fini,
 	.add = add,
+	.remove = drop,
 	.touch = touch,
 	.pages = pages,
 	.unit = unit_of,

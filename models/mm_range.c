@@ -466,7 +466,7 @@ int range_add(struct mm *m, u64 va, u64 bytes)
 }
 
 /* A page that two ranges share was counted for each. */
-void range_remove(struct mm *m, u64 va, u64 bytes)
+int range_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
 {
 	struct mm_range *r = of(m);
 
@@ -477,6 +477,7 @@ void range_remove(struct mm *m, u64 va, u64 bytes)
 			resize(r, k,
 			       k->pages - (u32)gs_min(k->pages, pages_in(va, cut(r, va, end))));
 	}
+	return 0;
 }
 
 u64 range_unit(const struct mm *m)

@@ -85,7 +85,7 @@ int range_init(struct mm_range *r);
 /* Slots of mm_ops that need nothing else. */
 void range_fini(struct mm *m);
 int range_add(struct mm *m, u64 va, u64 bytes);
-void range_remove(struct mm *m, u64 va, u64 bytes);
+int range_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d);
 void range_touch(struct mm *m, struct mm_touch *t);
 int range_cpu_touch(struct mm *m, u64 va, u64 bytes, u8 access, struct mm_done *d);
 int range_advise(struct mm *m, u16 device, u8 advice, u64 va, u64 bytes, struct mm_done *d);

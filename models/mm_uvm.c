@@ -104,7 +104,7 @@ static void remove_pages(struct mm_uvm *u, struct uvm_block *b, const struct gm_
 }
 
 /* A page at the edge that another range shares stays. */
-static void uvm_remove(struct mm *m, u64 va, u64 bytes)
+static int uvm_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
 {
 	struct mm_uvm *u = uvm_of(m);
 
@@ -115,6 +115,7 @@ static void uvm_remove(struct mm *m, u64 va, u64 bytes)
 		if (b && b->leaf && uvm_pages_inside(va, end, &pages))
 			remove_pages(u, b, &pages);
 	}
+	return 0;
 }
 
 /* ---- touches ---- */

@@ -89,11 +89,10 @@ int mm_add(struct mm *m, u64 va, u64 bytes)
 	return err;
 }
 
-void mm_remove(struct mm *m, u64 va, u64 bytes)
+int mm_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
 {
 	gs_assert(bytes > 0 && va + bytes > va);
-	if (m->ops->remove)
-		m->ops->remove(m, va, bytes);
+	return m->ops->remove ? m->ops->remove(m, va, bytes, d) : 0;
 }
 
 void mm_kernel_begin(struct mm *m, u16 device, u64 seq)

@@ -147,8 +147,9 @@ struct mm_ops {
 	void (*fini)(struct mm *m);
 	/* [va, va + bytes) comes into being; nothing is populated. */
 	int (*add)(struct mm *m, u64 va, u64 bytes);
-	/* ... goes: contents are dropped on both sides. */
-	void (*remove)(struct mm *m, u64 va, u64 bytes);
+	/* ... goes: contents are dropped on both sides.  0 done, -EINPROGRESS: @d, if
+	 * not NULL, later; from now on the range may be added again. */
+	int (*remove)(struct mm *m, u64 va, u64 bytes, struct mm_done *d);
 	void (*kernel_begin)(struct mm *m, u16 device, u64 seq);
 	void (*kernel_end)(struct mm *m, u16 device, u64 seq);
 	void (*touch)(struct mm *m, struct mm_touch *t);
@@ -212,7 +213,7 @@ extern const struct gm_param mm_common_rows[];
 void mm_fail(struct mm *m, int err, const char *fmt, ...) GS_PRINTF(3, 4);
 
 int mm_add(struct mm *m, u64 va, u64 bytes);
-void mm_remove(struct mm *m, u64 va, u64 bytes);
+int mm_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d);
 void mm_kernel_begin(struct mm *m, u16 device, u64 seq);
 void mm_kernel_end(struct mm *m, u16 device, u64 seq);
 gs_time mm_run(struct mm *m, u64 nth, gs_time start, gs_time duration);

@@ -30,7 +30,8 @@ const struct gm_param gs_workload_rows[] = {
 	GM_P_REAL(W, scale, "scale", GM_NONE, "1", 0, 1000000, "Factor of `timing: scaled`",
 		  "choice"),
 	GM_P_ENUM(W, layout, "layout", layout_names, "recorded",
-		  "Addresses: as recorded, or as PyTorch's caching allocator would place tensors",
+		  "Addresses: as recorded (mapped in segments, where the trace tells them), or as "
+		  "PyTorch's caching allocator would place tensors",
 		  "choice"),
 	GM_P_ENUM(W, on_free, "on_free", on_free_names, "keep",
 		  "When a tensor dies: nothing (its allocator keeps the memory), or tell the "
@@ -57,6 +58,11 @@ const struct gm_param gs_sim_rows[] = {
 	GM_P_END
 };
 
+static bool has_layout(const struct gs_replay_args *a)
+{
+	return a->workload->layout == GS_LAYOUT_CACHING && !a->source->job.npages;
+}
+
 static int new_segment(void *arg, u16 device, u64 va, u64 bytes)
 {
 	struct replay *r = arg;
@@ -65,6 +71,20 @@ static int new_segment(void *arg, u16 device, u64 va, u64 bytes)
 	if (r->extents)
 		gs_extents_add(r->extents, va, bytes);
 	return r->mm ? mm_add(r->mm, va, bytes) : 0;
+}
+
+/* Units around the recorded addresses are addresses too.  0 or -EINVAL (said). */
+static int check_addresses(const struct gs_replay_args *a, u64 unit)
+{
+	const struct gs_job *job = &a->source->job;
+	u64 high = gs_max(job->va_high, job->segments_high);
+
+	if (has_layout(a) || U64_MAX - high >= 2 * unit)
+		return 0;
+	gs_err("%s: addresses up to 0x%llx leave no room for units of %llu bytes; set "
+	       "workload.layout: caching, or a smaller unit",
+	       job->name, high, unit);
+	return -EINVAL;
 }
 
 /* One pass over the job.  0 or -errno (said). */
@@ -76,8 +96,9 @@ static int pass(struct replay *r)
 	r->job = &r->a->source->job;
 	book_init(r);
 	streams_init(r);
-	if (r->a->workload->layout == GS_LAYOUT_CACHING && !r->job->npages)
+	if (has_layout(r->a))
 		r->layout = gs_layout_new(r->a->ndevices, new_segment, r);
+	r->segmented = segments_told(r->job, r->a->workload);
 	pages_init(r);
 	err = job_init(r);
 	if (!err) {
@@ -93,6 +114,7 @@ static int pass(struct replay *r)
 	if (r->seen && !err)
 		r->footprint = pages_footprint(r);
 	pages_fini(r);
+	segments_fini(r);
 	gs_layout_free(r->layout);
 	job_fini(r);
 	streams_fini(r);
@@ -125,7 +147,7 @@ static int dry_pass(const struct gs_replay_args *a, u64 unit, bool future, struc
 	err = pass(&r);
 	if (!err) {
 		gs_extents_settle(d->extents);
-		d->footprint = r.footprint ? r.footprint : gs_extents_bytes(d->extents);
+		d->footprint = r.footprint ?: r.mapped_peak ?: gs_extents_bytes(d->extents);
 		d->niterations = res.niterations;
 		d->iterations = gs_calloc(res.niterations, sizeof(*d->iterations));
 		for (u32 i = 0; i < res.niterations; i++)
@@ -156,8 +178,7 @@ static int add_extents(struct replay *r, const struct gs_extents *x)
 {
 	int err = 0;
 
-	if ((r->a->workload->layout == GS_LAYOUT_CACHING && !r->a->source->job.npages) ||
-	    (r->mm->ops->exact && !pages_only(&r->a->source->job)))
+	if (has_layout(r->a) || (r->mm->ops->exact && !pages_only(&r->a->source->job)))
 		return 0;
 	for (size_t i = 0; i < gs_extents_count(x) && !err; i++) {
 		u64 va, bytes;
@@ -203,9 +224,10 @@ int gs_replay(const struct gs_replay_args *a, struct gs_result *res)
 
 	memset(res, 0, sizeof(*res));
 	r.job = &a->source->job;
-	if (pages_dense(&r) && !a->mm->needs_future && !a->hints)
+	err = check_addresses(a, unit);
+	if (!err && pages_dense(&r) && !a->mm->needs_future && !a->hints)
 		dry_skip(&r, &d);
-	else
+	else if (!err)
 		err = dry_pass(a, unit, a->mm->needs_future, &d);
 	if (err)
 		goto out;
@@ -249,7 +271,7 @@ int gs_footprint(struct gs_source *source, const struct gs_workload_cfg *w, u64 
 					  .fault_window = 1,
 					  .duration = no_time };
 	struct dry d = { 0 };
-	int err = dry_pass(&a, unit, false, &d);
+	int err = check_addresses(&a, unit) ?: dry_pass(&a, unit, false, &d);
 
 	*bytes = d.footprint;
 	dry_fini(&d);

@@ -7,6 +7,7 @@
  *   replay_stream.c queues -> kernels, dependencies, barriers
  *   replay_kernel.c one running kernel against the manager
  *   replay_pages.c  page accesses against the manager
+ *   replay_segments.c  memory that the job's allocator maps and unmaps
  *   replay_book.c   who stalled where: rows of the result
  *   replay_plan.c   the job in advance, for managers that plan
  *   layout.c        addresses        future.c  next uses, for min
@@ -15,6 +16,7 @@
 #define GS_REPLAY_IMPL_H
 
 #include "sim/layout.h"
+#include "sim/ranges.h"
 #include "sim/replay.h"
 
 struct gs_extents;
@@ -37,6 +39,7 @@ struct tensor {
 	u16 device;
 	u8 kind;
 	bool alive;
+	bool apart;	    /* mapped by itself, for an exact manager */
 	bool wanted;	    /* a planner has hinted at it before its birth */
 	bool mortal;	    /* ... that its content dies with it */
 	struct dep written; /* its last writer ... */
@@ -152,6 +155,14 @@ struct replay {
 	gs_time sample_step, next_sample;
 	gs_time stall_total;
 
+	/* replay_segments.c */
+	bool segmented;		     /* the trace tells segments, and they count */
+	struct gs_ranges held, kept; /* of the job: all; outside of segments */
+	struct gs_range going;	     /* waits to be unmapped; end 0: nothing does */
+	struct mm_done gone;	     /* the manager has unmapped a part ... */
+	u32 parts_going;	     /* ... of these */
+	u64 mapped, mapped_peak;     /* bytes of units */
+
 	/* replay_pages.c */
 	u32 unit_shift;
 	u64 *seen; /* bit a unit, NULL: not dense */
@@ -213,6 +224,17 @@ u64 pages_footprint(const struct replay *r);
 /* @op, and what page accesses follow it in the trace, into their queues. */
 bool pages_dispatch(struct replay *r, const struct gs_op *op);
 void pages_start(struct stream *s);
+
+/* replay_segments.c */
+bool segments_told(const struct gs_job *job, const struct gs_workload_cfg *w);
+void segments_fini(struct replay *r);
+int segments_alloc(struct replay *r, const struct gs_op *op); /* 0 or -errno (said) */
+void segments_free(struct replay *r, const struct gs_op *op);
+/* What was freed is unmapped; false: not yet, go on reading when a queue has moved. */
+bool segments_settled(struct replay *r);
+/* Does @t lie in what is mapped; if not, map it and keep it.  0 or -errno (said). */
+bool segments_have(const struct replay *r, const struct tensor *t);
+int segments_keep(struct replay *r, const struct tensor *t);
 
 /* replay_book.c */
 void book_init(struct replay *r);

@@ -123,10 +123,16 @@ static int place(struct replay *r, struct tensor *t)
 	if (r->layout)
 		return gs_layout_alloc(r->layout, t->device, t->bytes, &t->block);
 	t->block = (struct gs_block){ t->recorded_va, t->bytes, t->device };
+	if (r->segmented && segments_have(r, t))
+		return 0;
+	if (r->mm && r->mm->ops->exact) {
+		t->apart = t->bytes;
+		return t->bytes ? mm_add(r->mm, t->block.va, t->bytes) : 0;
+	}
+	if (r->segmented)
+		return segments_keep(r, t);
 	if (r->extents)
 		gs_extents_add(r->extents, t->block.va, t->bytes);
-	if (r->mm && r->mm->ops->exact && t->bytes)
-		return mm_add(r->mm, t->block.va, t->bytes);
 	return 0;
 }
 
@@ -134,8 +140,9 @@ static void unplace(struct replay *r, struct tensor *t)
 {
 	if (r->layout)
 		gs_layout_release(r->layout, &t->block);
-	else if (r->mm && r->mm->ops->exact && t->bytes)
-		mm_remove(r->mm, t->block.va, t->bytes);
+	else if (t->apart)
+		mm_remove(r->mm, t->block.va, t->bytes, NULL);
+	t->apart = false;
 	t->alive = false;
 	t->died = gs_now(r->sim);
 }
@@ -326,11 +333,13 @@ static void swap_storage(struct tensor *a, struct tensor *b)
 	a->block = b->block;
 	a->recorded_va = b->recorded_va;
 	a->alive = b->alive;
+	a->apart = b->apart;
 	a->written = b->written;
 	a->reads = b->reads;
 	b->block = keep.block;
 	b->recorded_va = keep.recorded_va;
 	b->alive = keep.alive;
+	b->apart = keep.apart;
 	b->written = keep.written;
 	b->reads = keep.reads;
 }
@@ -407,6 +416,17 @@ static bool on_eof(struct replay *r)
 	return err ? job_fail(r, err) : true;
 }
 
+static bool on_segment(struct replay *r, const struct gs_op *op)
+{
+	int err = 0;
+
+	if (r->segmented && op->type == GS_OP_SEGMENT_ALLOC)
+		err = segments_alloc(r, op);
+	else if (r->segmented)
+		segments_free(r, op);
+	return err ? job_fail(r, err) : true;
+}
+
 static bool dispatch(struct replay *r, const struct gs_op *op)
 {
 	r->ops_done++;
@@ -425,7 +445,7 @@ static bool dispatch(struct replay *r, const struct gs_op *op)
 		return on_mark(r, op);
 	case GS_OP_SEGMENT_ALLOC:
 	case GS_OP_SEGMENT_FREE:
-		return true;
+		return on_segment(r, op);
 	default:
 		return pages_dispatch(r, op);
 	}
@@ -444,7 +464,7 @@ bool job_dispatch(struct replay *r)
 	bool any = false;
 	struct gs_op op;
 
-	while (!r->source_ended && room(r)) {
+	while (segments_settled(r) && !r->source_ended && room(r)) {
 		int got = gs_source_next(r->source, &op);
 
 		if (got < 0)

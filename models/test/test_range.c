@@ -262,7 +262,7 @@ static void books_hold_in_random_traffic(const struct mm_ops *ops)
 			rig_advise(&r, (u16)(x >> 50) % 2, GS_ADV_PREFETCH, va, bytes);
 			break;
 		case 2:
-			mm_remove(r.mm, va, bytes);
+			mm_remove(r.mm, va, bytes, NULL);
 			mm_add(r.mm, va, bytes);
 			break;
 		default:

@@ -58,7 +58,7 @@ static void removed_ranges_make_room(void **state)
 	rig_open(&r, &mm_static, one_gib);
 	for (int i = 0; i < 5; i++) {
 		assert_int_equal(mm_add(r.mm, VA, GIB), 0);
-		mm_remove(r.mm, VA, GIB);
+		mm_remove(r.mm, VA, GIB, NULL);
 	}
 	assert_int_equal(r.mm->stats.hbm_bytes, 0);
 	assert_int_equal(r.mm->stats.hbm_peak_bytes, GIB);

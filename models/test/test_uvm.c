@@ -426,7 +426,7 @@ static void a_removed_range_gives_its_chunk_back(void **state)
 	for (int i = 0; i < 20; i++) {
 		mm_add(r.mm, VA + (u64)i * 8 * MIB, 8 * MIB);
 		rig_touch(&r, 0, VA + (u64)i * 8 * MIB, 8 * MIB, 512);
-		mm_remove(r.mm, VA + (u64)i * 8 * MIB, 8 * MIB);
+		mm_remove(r.mm, VA + (u64)i * 8 * MIB, 8 * MIB, NULL);
 	}
 	assert_int_equal(r.mm->stats.evictions, 0);
 	assert_int_equal(r.mm->stats.hbm_bytes, 0);
@@ -577,7 +577,7 @@ static void content_is_never_lost_in_random_traffic(void **state)
 			rig_advise(&r, 0, GS_ADV_FREE_EAGER, VA + page * UVM_PAGE, n * UVM_PAGE);
 			break;
 		case 3:
-			mm_remove(r.mm, VA + page * UVM_PAGE, n * UVM_PAGE);
+			mm_remove(r.mm, VA + page * UVM_PAGE, n * UVM_PAGE, NULL);
 			mm_add(r.mm, VA + page * UVM_PAGE, n * UVM_PAGE);
 			break;
 		default:

@@ -678,7 +678,7 @@ static void random_traffic(struct rig *r, const struct traffic *k, u64 x, int n)
 		else if (kind == 4)
 			rig_advise(r, 0, GS_ADV_FREE_EAGER, VA + page * UVM_PAGE, len * UVM_PAGE);
 		else if (kind == 5) {
-			mm_remove(r->mm, VA + page * UVM_PAGE, len * UVM_PAGE);
+			mm_remove(r->mm, VA + page * UVM_PAGE, len * UVM_PAGE, NULL);
 			mm_add(r->mm, VA + page * UVM_PAGE, len * UVM_PAGE);
 		} else if (access == (GS_READ | GS_WRITE))
 			rig_touch(r, (u16)((x >> 50) % k->devices), VA + page * UVM_PAGE,

@@ -39,4 +39,42 @@ sed 's/"va":140024523784192,"bytes":20971520/"va":140024523784192,"bytes":209710
 [ $? = 1 ] && grep -q '^- 0 segment_alloc 20971520 bytes at 0x7f5a00000000 device 0$' "$tmp/diff" &&
 	grep -q '^  reserved ' "$tmp/diff"
 verdict $? "diff sees a smaller segment"
+
+# ---- replay
+
+# run JOB EXPRESSION [OPTION...]: does the expression hold of the result?
+run() {
+	"$program" run configs/exp/single.yaml --trace "$1" --json --quiet --set sim.check=true \
+		--set workload.timing=recorded --set workload.layout=recorded "${@:3}" | python3 -c '
+import json, sys
+text = sys.stdin.read()
+if not text:
+	sys.exit(1)
+r = json.loads(text)
+mib, mm, it = 1 << 20, r["stats"]["mm"], [i["time_ps"] for i in r["result"]["iterations"]]
+footprint = r["result"]["footprint_bytes"] / mib
+if not eval(sys.argv[1]):
+	sys.exit(f"{footprint} MiB, {mm}, {it}")' "$2"
+}
+
+run "$job" 'footprint == 118 and mm["hbm_peak_bytes"] == 118 * mib and mm["hbm_bytes"] == 22 * mib' --set manager.type=ideal
+verdict $? "the footprint is what was mapped at once, and what was unmapped is free"
+grep -v segment_ "$job" >"$tmp/tensors.jsonl"
+run "$tmp/tensors.jsonl" 'footprint == 16 + 2 + 48 + 80' --set manager.type=ideal
+verdict $? "without segments it is all that ever was touched"
+run "$job" 'footprint == 118 and mm["hbm_peak_bytes"] == 118 * mib' --set manager.type=static --set device.hbm.capacity="118 MiB" --set device.hbm.reserve="0 B"
+verdict $? "cudaMalloc takes what the segments take"
+run "$job" 'True' --set manager.type=static --set device.hbm.capacity="117 MiB" --set device.hbm.reserve="0 B" 2>/dev/null
+[ $? != 0 ]
+verdict $? "... and no less"
+run "$job" 'footprint == 118 and it == 5 * it[:1]' --set manager.type=ideal --set workload.iterations=5
+verdict $? "segments repeat with their iteration"
+for options in type=policy type=uvm type=hmm type=svm variant=gmem-23.09 variant=gmem-olk66 variant=gmem+; do
+	run "$job" 'footprint == 118 and mm["hbm_peak_bytes"] <= 98 * mib and mm["hbm_bytes"] <= 18 * mib' \
+		--set manager.$options &&
+		run "$job" 'footprint == 118 and mm["hbm_peak_bytes"] <= 72 * mib and mm["hbm_bytes"] <= 18 * mib' \
+			--set manager.$options --set workload.iterations=4 --set workload.hints=true \
+			--set device.hbm.capacity_percent="60 %"
+	verdict $? "${options#*=} drops what is unmapped"
+done
 exit $failed

@@ -68,6 +68,8 @@ static inline struct fake_job fake_job(const struct gs_op *ops, size_t n)
 		}
 		if (ops[i].type == GS_OP_ALLOC)
 			job->ntensors++;
+		if (ops[i].type == GS_OP_SEGMENT_ALLOC) /* that there are some is enough */
+			job->bytes_reserved += ops[i].segment.bytes;
 		if (ops[i].type == GS_OP_MARK)
 			job->niterations++;
 		job->ndevices = (u32)gs_max(job->ndevices, ops[i].device + 1U);
@@ -89,6 +91,10 @@ static inline struct fake_job fake_job(const struct gs_op *ops, size_t n)
 #define OP_FREE(t)                                           \
 	{                                                    \
 		.type = GS_OP_FREE, .free = {.tensor = (t) } \
+	}
+#define OP_SEGMENT(what, va_, n)                                                      \
+	{                                                                             \
+		.type = GS_OP_SEGMENT_##what, .segment = {.va = (va_), .bytes = (n) } \
 	}
 #define OP_MARK(i)                                                                          \
 	{                                                                                   \
@@ -128,7 +134,7 @@ struct fake_mm {
 	u64 base;
 	bool resident[FAKE_UNITS];
 	gs_time latency;
-	u64 questions, added, order[FAKE_UNITS], norder;
+	u64 questions, added, removed, order[FAKE_UNITS], norder;
 };
 
 static void fake_arrived(struct gs_sim *sim, struct gs_event *ev)
@@ -175,11 +181,22 @@ static int fake_add(struct mm *m, u64 va, u64 bytes)
 	return 0;
 }
 
+static int fake_remove(struct mm *m, u64 va, u64 bytes, struct mm_done *d)
+{
+	struct fake_mm *f = gs_container_of(m, struct fake_mm, mm);
+
+	(void)d;
+	f->removed += bytes;
+	memset(f->resident + (va - f->base) / FAKE_UNIT, 0, bytes / FAKE_UNIT);
+	return 0;
+}
+
 static const struct mm_ops fake_mm_ops = {
 	.name = "fake",
 	.state_size = sizeof(struct fake_mm),
 	.touch = fake_touch,
 	.add = fake_add,
+	.remove = fake_remove,
 };
 
 #endif

@@ -195,6 +195,84 @@ static void strided_order_goes_column_by_column(void **state)
 	gs_result_free(&r);
 }
 
+static void segments_are_mapped_while_they_live(void **state)
+{
+	const struct gs_touch t[] = { { .tensor = 0, .access = GS_READ, .bytes = 10 * U } };
+	const struct gs_touch v[] = { { .tensor = 1, .access = GS_READ, .bytes = 30 * U } };
+	const u64 far = BASE + 100 * U;
+	const struct gs_op ops[] = {
+		OP_SEGMENT(ALLOC, BASE, 20 * U),
+		OP_ALLOC(0, BASE, 10 * U),
+		OP_KERNEL(D, t),
+		OP_FREE(0),
+		OP_SEGMENT(FREE, BASE, 20 * U),
+		OP_SEGMENT(ALLOC, far, 40 * U),
+		OP_ALLOC(1, far + U, 30 * U),
+		OP_KERNEL(D, v),
+	};
+	struct gs_result r = run(ops, 8, 1, 1);
+
+	(void)state;
+	assert_true(r.footprint_bytes == 40 * U);
+	assert_true(fake.added == 60 * U && fake.removed == 20 * U);
+	assert_true(r.total_ps == 2 * D + 40 * L);
+	gs_result_free(&r);
+}
+
+/* cudaFree waits: streams that run side by side do not when one comes in between. */
+static void a_free_waits_for_what_was_launched(void **state)
+{
+	const struct gs_touch t[] = { { .tensor = 0, .access = GS_READ, .bytes = U } };
+	const struct gs_touch v[] = { { .tensor = 1, .access = GS_READ, .bytes = U } };
+	struct gs_op ops[] = {
+		OP_SEGMENT(ALLOC, BASE, 2 * U),
+		OP_SEGMENT(ALLOC, BASE + 4 * U, U),
+		OP_ALLOC(0, BASE, U),
+		OP_ALLOC(1, BASE + U, U),
+		OP_KERNEL(D, t),
+		OP_SEGMENT(FREE, BASE + 4 * U, U),
+		OP_KERNEL(D, v),
+	};
+	struct gs_result r;
+
+	(void)state;
+	ops[6].stream = 1;
+	r = run(ops, 7, 1, 1);
+	assert_true(r.ideal_ps == 2 * D && r.total_ps == 2 * (D + L));
+	gs_result_free(&r);
+	ops[5] = (struct gs_op)OP_SEGMENT(ALLOC, BASE + 8 * U, U);
+	r = run(ops, 7, 1, 1);
+	assert_true(r.ideal_ps == D && r.total_ps == D + L);
+	gs_result_free(&r);
+}
+
+static void a_unit_is_mapped_while_something_is_in_it(void **state)
+{
+	const struct gs_op ops[] = {
+		OP_SEGMENT(ALLOC, BASE + 512, U),      /* two units */
+		OP_SEGMENT(ALLOC, BASE + U + 1024, U), /* the second of them, and a third */
+		OP_ALLOC(0, BASE + 5 * U, 512),	       /* in no segment: stays */
+		OP_SEGMENT(ALLOC, BASE + 5 * U + 512, U - 512),
+		OP_FREE(0),
+		OP_SEGMENT(FREE, BASE + 5 * U + 512, U - 512),
+		OP_SEGMENT(FREE, BASE + 512, U),
+		OP_SEGMENT(FREE, BASE + U + 1024, U - 1024), /* a part: until the third */
+		OP_SEGMENT(FREE, BASE + 2 * U, 1024),
+	};
+	const u64 added[] = { 0, 2, 3, 4, 4, 4, 4, 4, 4, 4 };
+	const u64 removed[] = { 0, 0, 0, 0, 0, 0, 0, 1, 2, 3 };
+
+	(void)state;
+	for (size_t n = 1; n <= GS_ARRAY_SIZE(ops); n++) {
+		struct gs_result r = run(ops, n, 1, 1);
+
+		assert_int_equal(fake.added, added[n] * U);
+		assert_int_equal(fake.removed, removed[n] * U);
+		assert_int_equal(r.footprint_bytes, added[n] * U);
+		gs_result_free(&r);
+	}
+}
+
 static void stall_phases_sum_to_the_stall(void **state)
 {
 	const struct gs_touch t[] = { { .tensor = 0, .access = GS_READ, .bytes = 33 * U + 5 } };
@@ -222,6 +300,9 @@ int main(void)
 		cmocka_unit_test(streams_run_side_by_side_and_writers_come_first),
 		cmocka_unit_test(random_order_visits_each_unit_once),
 		cmocka_unit_test(strided_order_goes_column_by_column),
+		cmocka_unit_test(segments_are_mapped_while_they_live),
+		cmocka_unit_test(a_free_waits_for_what_was_launched),
+		cmocka_unit_test(a_unit_is_mapped_while_something_is_in_it),
 		cmocka_unit_test(stall_phases_sum_to_the_stall),
 	};
 
