@@ -10,7 +10,7 @@ set -eu
 build='gcc libc6-dev pkg-config libyaml-dev libzstd-dev libgsl-dev libxxhash-dev libyajl-dev zlib1g-dev libsqlite3-dev'
 plot='gnuplot-nox fonts-dejavu-core'
 guest='qemu-system-x86 busybox-static cpio perl'
-test='libcmocka-dev clang clang-format libclang-rt-14-dev linux-headers-amd64 python3 python3-zstandard'
+test='libcmocka-dev clang clang-format libclang-rt-dev linux-headers-amd64 python3 python3-zstandard'
 
 want= wish=
 for group in "$@"; do

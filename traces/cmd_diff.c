@@ -112,7 +112,7 @@ static int compare(struct gs_source *const *src, struct result *r)
 	struct gs_op op[2];
 	int ret[2];
 
-	for (u64 n = 0;; n++) {
+	for (;;) {
 		for (int i = 0; i < 2; i++) {
 			ret[i] = gs_source_next(src[i], &op[i]);
 			if (ret[i] < 0)

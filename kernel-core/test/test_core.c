@@ -412,7 +412,6 @@ static void swapd_works_between_the_watermarks(void **state)
 static void batches_of_16_leave_youngest_first(void **state)
 {
 	u64 i;
-	u32 k = 0;
 
 	set_up("gmem-olk66", 20, 64);
 	for (i = 0; i < 20; i++)
@@ -424,7 +423,7 @@ static void batches_of_16_leave_youngest_first(void **state)
 	for (i = 0; i < 20; i++)
 		assert_int_equal(unit_at(i)->state, i < 16 ? GM_CPU : GM_DEVICE);
 	/* the 16 oldest, youngest first, one after another, then the fault */
-	for (i = 16; i-- > 0; k++) {
+	for (i = 16; i-- > 0;) {
 		char word[32];
 		const char *at;
 
