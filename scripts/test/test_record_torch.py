@@ -57,7 +57,7 @@ PROFILED = MLP + """
 from torch.profiler import profile
 del x, y
 opt.zero_grad(set_to_none=True)
-with profile(profile_memory=True, record_shapes=True, with_stack=True) as p:
+with profile(profile_memory=True) as p:
     x, y = torch.randn(32, 256), torch.randint(64, (32,))
     F.cross_entropy(model(x), y).backward()
     opt.step()
