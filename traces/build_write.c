@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* qsort_r */
 #include <errno.h>
 
+#include "sim/out.h"
 #include "traces/build.h"
 
 enum {
@@ -249,8 +250,10 @@ static int put_all(struct output *o)
 	const struct tr_build *b = o->b;
 	const struct tb_event *e = tr_spill_next(b->events);
 	const struct tb_kernel *k = tr_spill_next(b->kernels);
+	struct gs_progress bar;
 	int ret = put_old(o);
 
+	gs_progress_begin(&bar, "write", b->nkernels);
 	if (!ret && !b->iterations)
 		ret = put_iteration(o);
 	for (u32 i = 0; !ret && (k || e); i++) {
@@ -258,8 +261,11 @@ static int put_all(struct output *o)
 			ret = put_event(o, e);
 		if (!ret && k)
 			ret = put_step(o, k, i);
+		if (!(i & 0xfff))
+			gs_progress_update(&bar, i);
 		k = k ? tr_spill_next(b->kernels) : NULL;
 	}
+	gs_progress_end(&bar);
 	ret = ret ? ret : tr_spill_err(b->events);
 	return ret ? ret : tr_spill_err(b->kernels);
 }

@@ -16,6 +16,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "sim/out.h"
+
 enum { IN = 1 << 16, OUT = 1 << 17, PEEK = 4096, BLOCK = 512, SHOWN = 8 };
 
 enum packing { PLAIN, GZIP, ZSTD };
@@ -33,6 +35,7 @@ struct tr_bytes {
 	bool tar;
 	u64 left; /* tar: bytes of the member to come */
 	u64 at;
+	struct gs_progress bar; /* bytes of the file */
 };
 
 static int fail(struct tr_bytes *b, const char *why)
@@ -59,6 +62,7 @@ static int read_file(struct tr_bytes *b)
 	b->in_pos = 0;
 	b->in_len = (size_t)n;
 	b->eof = !n;
+	gs_progress_update(&b->bar, b->bar.done + b->in_len);
 	return 0;
 }
 
@@ -262,6 +266,7 @@ static int rewind_file(struct tr_bytes *b)
 	if (lseek(b->fd, 0, SEEK_SET) < 0)
 		return fail(b, "a tar archive is read from a file only");
 	b->in_pos = b->in_len = b->pos = b->len = 0;
+	b->bar.done = 0;
 	b->mid_frame = b->eof = false;
 	if (b->zstd)
 		ZSTD_initDStream(b->zstd);
@@ -311,9 +316,12 @@ static int open_path(struct tr_bytes *b, const char *path)
 
 static int begin(struct tr_bytes *b)
 {
+	struct stat st;
 	const u8 *p;
 	size_t n;
 
+	gs_progress_begin(&b->bar, "read",
+			  !fstat(b->fd, &st) && S_ISREG(st.st_mode) ? (u64)st.st_size : 0);
 	if (read_file(b))
 		return b->err;
 	if (b->in_len >= 2 && b->in[0] == 0x1f && b->in[1] == 0x8b) {
@@ -371,6 +379,7 @@ void tr_bytes_close(struct tr_bytes *b)
 {
 	if (!b)
 		return;
+	gs_progress_end(&b->bar);
 	if (b->packing == GZIP)
 		inflateEnd(&b->gz);
 	ZSTD_freeDStream(b->zstd);

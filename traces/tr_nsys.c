@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/out.h"
 #include "sim/result.h"
 #include "traces/aten.h"
 #include "traces/import.h"
@@ -296,10 +297,18 @@ static int put_all(struct reader *r, const char *events)
 		gs_asprintf("SELECT * FROM (%s) ORDER BY start, what, deviceId, streamId", events);
 	sqlite3_stmt *s = query(r, sql);
 	int step = SQLITE_DONE, ret = s ? 0 : -EINVAL;
+	struct gs_progress bar;
 
 	free(sql);
-	while (!ret && (step = sqlite3_step(s)) == SQLITE_ROW)
+	gs_progress_begin(&bar, "write",
+			  r->kernels + r->copies + r->fills +
+				  (r->gpu_faults ? r->gpu_faults : r->migrations));
+	while (!ret && (step = sqlite3_step(s)) == SQLITE_ROW) {
 		ret = put_row(r, s);
+		if (!(r->nops & 0xfff))
+			gs_progress_update(&bar, r->nops);
+	}
+	gs_progress_end(&bar);
 	if (!ret && step != SQLITE_DONE)
 		ret = fail(r);
 	sqlite3_finalize(s);
