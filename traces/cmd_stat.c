@@ -81,6 +81,7 @@ static void on_alloc(struct stat_state *s, const struct gs_op *op)
 	if (s->live <= s->peak)
 		return;
 	s->peak = s->live;
+	s->at_peak = s->reserved;
 	for (int i = 0; i < GS_NR_TENSOR_KINDS; i++)
 		s->kinds[i].at_peak = s->kinds[i].live;
 }
@@ -131,6 +132,10 @@ static int collect(struct stat_state *s, struct gs_source *src)
 			on_free(s, &op);
 		else if (op.type == GS_OP_PAGE)
 			on_page(s, &op);
+		else if (op.type == GS_OP_SEGMENT_ALLOC)
+			s->reserved += op.segment.bytes;
+		else if (op.type == GS_OP_SEGMENT_FREE)
+			s->reserved -= op.segment.bytes;
 		tr_lives_pass(&s->lives, &op);
 	}
 	gs_progress_end(&bar);

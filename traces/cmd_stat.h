@@ -28,6 +28,7 @@ struct stat_state {
 	struct stat_kernel classes[GS_NR_OPCLASSES];
 	u64 phase_ps[GS_NR_PHASES];
 	u64 live, peak;
+	u64 reserved, at_peak;	    /* bytes of segments: now, when most was alive */
 	u64 touches[4], touched[4]; /* by access */
 	struct tr_numbers *pages;
 	u64 page, ntensors; /* bytes; of the job: pages are objects behind them */

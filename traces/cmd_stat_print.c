@@ -15,6 +15,18 @@ static const char *text_time(const struct tr_lives *l, u64 time, char buf[24])
 	return buf;
 }
 
+/* What the job's allocator holds beyond what lives in it. */
+static void print_segments(const struct stat_state *s, const struct gs_job *j)
+{
+	u64 slack = s->at_peak - gs_min(s->at_peak, s->peak);
+	char a[24], b[24], c[24];
+
+	printf("segments: %s (%llu bytes) reserved at most; where most is alive %s, slack %s "
+	       "(%.1f %%)\n",
+	       gs_text_bytes(j->bytes_reserved, a), j->bytes_reserved, gs_text_bytes(s->at_peak, b),
+	       gs_text_bytes(slack, c), 100.0 * (double)slack / (double)gs_max(s->at_peak, 1));
+}
+
 static void print_head(const struct stat_state *s, const struct gs_job *j)
 {
 	static const char *const names[] = { "", "read", "written", "read and written" };
@@ -26,6 +38,8 @@ static void print_head(const struct stat_state *s, const struct gs_job *j)
 		printf("footprint: %s (%llu bytes) alive at most, %u tensors of %s in all\n",
 		       gs_text_bytes(s->peak, a), s->peak, j->ntensors,
 		       gs_text_bytes(j->bytes_total, b));
+	if (j->bytes_reserved)
+		print_segments(s, j);
 	if (j->ntensors && j->nkernels)
 		printf("most of it after %s of %s%s\n", text_time(&s->lives, s->lives.peak_at, a),
 		       text_time(&s->lives, s->lives.now, b),

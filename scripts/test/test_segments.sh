@@ -23,6 +23,9 @@ verdict $? "segments go there and back"
 "$program" trace info "$tmp/a.gmt" | grep -q "segments *at most 118 MiB ($(mib 118) bytes), 0x7f5a00000000 to 0x7f5a46000000"
 verdict $? "info tells how much is mapped at most"
 
+"$program" trace stat "$tmp/a.gmt" | grep -qx "segments: 118 MiB ($(mib 118) bytes) reserved at most; where most is alive 118 MiB, slack 22.0 MiB (18.6 %)"
+verdict $? "stat tells the allocator's slack"
+
 "$program" trace cut --iterations 1 "$tmp/a.gmt" -o "$tmp/cut.gmt" >/dev/null &&
 	"$program" trace cat "$tmp/cut.gmt" | grep segment | cut -d' ' -f2-3 | tr '\n' ' ' |
 	grep -qx "segment_alloc $(mib 20) segment_alloc $(mib 2) segment_alloc $(mib 64) segment_free $(mib 64) segment_alloc $(mib 96) segment_free $(mib 96) "
