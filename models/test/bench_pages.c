@@ -103,7 +103,8 @@ static u64 read_all(struct gs_source *src, bool many)
 	return sum;
 }
 
-static void bench_decode(struct gs_source *src)
+/* Returns how many seconds many at a time take. */
+static double bench_decode(struct gs_source *src)
 {
 	double t0, one, many;
 	u64 sum = read_all(src, false); /* the checker has seen all of it now */
@@ -116,6 +117,7 @@ static void bench_decode(struct gs_source *src)
 	many = cpu_seconds() - t0;
 	line("pages.decode_one", REQUESTS / one / 1e6, "M/s");
 	line("pages.decode_many", REQUESTS / many / 1e6, "M/s");
+	return many;
 }
 
 /* ---- LRU in arrays --------------------------------------------------------- */
@@ -223,7 +225,7 @@ static void bench_policies(struct gs_source *src, double arrays, u64 want)
 	}
 }
 
-static void bench_timed(struct gs_source *src, u64 want)
+static void bench_timed(struct gs_source *src, double read, u64 want)
 {
 	double full, small;
 	u64 misses, many;
@@ -231,6 +233,7 @@ static void bench_timed(struct gs_source *src, u64 want)
 	full = replay(src, "gmem", "lru", MEMORY, &misses);
 	gs_assert(misses == want);
 	line("pages.gmem_lru", REQUESTS / full / 1e6, "M/s");
+	line("pages.replay_gmem_over_read", full / read, "ratio");
 	small = replay(src, "gmem", "lru", MEMORY / 10, &many);
 	line("pages.gmem_miss", 1e9 * (small - full) / (double)(many - misses), "ns");
 }
@@ -324,17 +327,17 @@ static void bench_table(void)
 
 int main(void)
 {
-	double t0 = cpu_seconds(), arrays;
+	double t0 = cpu_seconds(), arrays, read;
 	struct gs_source *src = zipf(REQUESTS), *tenth;
 	u64 misses;
 
 	line("pages.make_trace", REQUESTS / (cpu_seconds() - t0) / 1e6, "M/s");
 	tenth = zipf(REQUESTS / 10);
-	bench_decode(src);
+	read = bench_decode(src);
 	arrays = bench_arrays(src, &misses);
 	line("pages.arrays_lru", REQUESTS / arrays / 1e6, "M/s");
 	bench_policies(src, arrays, misses);
-	bench_timed(src, misses);
+	bench_timed(src, read, misses);
 	bench_bytes(tenth);
 	bench_growth(src, tenth);
 	bench_table();
