@@ -223,6 +223,24 @@ static int check_touch(struct tr_check *c, const struct gs_touch *t)
 	return ret;
 }
 
+/* One look at each; what is wrong is found out afterwards. */
+static bool touches_are_good(const struct tr_check *c, const struct gs_touch *t, u32 n)
+{
+	for (const struct gs_touch *end = t + n; t < end; t++) {
+		u32 chunk = t->tensor / CHUNK;
+		const struct row *row;
+
+		if (chunk >= c->nchunks || !c->chunks[chunk].rows)
+			return false;
+		row = &c->chunks[chunk].rows[t->tensor % CHUNK];
+		if (row->life != LIVE || t->off > row->bytes || t->bytes > row->bytes - t->off ||
+		    !t->bytes || (u8)(t->access - 1) >= (GS_READ | GS_WRITE) ||
+		    t->pattern >= GS_NR_PATTERNS)
+			return false;
+	}
+	return true;
+}
+
 static int check_kernel(struct tr_check *c, const struct gs_op *op)
 {
 	int ret = check_device(c, op->device);
@@ -242,8 +260,9 @@ static int check_kernel(struct tr_check *c, const struct gs_op *op)
 	if (!ret && op->kernel.ntouches > TR_MAX_TOUCHES)
 		ret = bad(c, "a kernel with %u operands (at most %u)", op->kernel.ntouches,
 			  TR_MAX_TOUCHES);
-	for (u32 i = 0; !ret && i < op->kernel.ntouches; i++)
-		ret = check_touch(c, &op->kernel.touches[i]);
+	if (!ret && !touches_are_good(c, op->kernel.touches, op->kernel.ntouches))
+		for (u32 i = 0; !ret && i < op->kernel.ntouches; i++)
+			ret = check_touch(c, &op->kernel.touches[i]);
 	if (ret)
 		return ret;
 	c->job.nkernels++;
@@ -414,8 +433,13 @@ bool tr_check_name(const char *s, size_t len)
 	if (len > TR_MAX_NAME)
 		return false;
 	while (s < end) {
-		size_t n = gs_utf8(s, &cp);
+		size_t n;
 
+		if (*s >= 0x20 && *s < 0x7f) {
+			s++;
+			continue;
+		}
+		n = gs_utf8(s, &cp);
 		if (!n || cp < 0x20 || cp == 0x7f)
 			return false;
 		s += n;

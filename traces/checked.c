@@ -37,17 +37,12 @@ static int checked_end(struct checked *k)
 	return -EINVAL;
 }
 
-static int checked_next(struct gs_source *src, struct gs_op *op)
+/* What the inner source said, an operation that is new among it. */
+static int checked_news(struct checked *k, const struct gs_op *op, int ret)
 {
-	struct checked *k = gs_container_of(src, struct checked, base);
-	int ret;
-
-	if (k->err)
-		return k->err;
-	ret = k->inner->ops->next(k->inner, op);
 	if (ret == 0) {
 		ret = checked_end(k);
-	} else if (ret == 1 && op->index >= k->seen) {
+	} else if (ret == 1) {
 		k->seen = op->index + 1;
 		if (tr_check_op(&k->check, op)) {
 			gs_err("%s: offset %llu: operation %llu: %s", k->path, op->where, op->index,
@@ -58,6 +53,17 @@ static int checked_next(struct gs_source *src, struct gs_op *op)
 	if (ret < 0)
 		k->err = ret;
 	return ret;
+}
+
+static int checked_next(struct gs_source *src, struct gs_op *op)
+{
+	struct checked *k = gs_container_of(src, struct checked, base);
+	int ret;
+
+	if (k->err)
+		return k->err;
+	ret = k->inner->ops->next(k->inner, op);
+	return ret == 1 && op->index < k->seen ? 1 : checked_news(k, op, ret);
 }
 
 static int checked_pages(struct gs_source *src, struct gs_page *p, u32 max, u64 *first)

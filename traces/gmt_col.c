@@ -130,55 +130,58 @@ bool gmt_cur_begin(struct gmt_cur *k)
 
 	k->parts = coding == GMT_PARTS;
 	if (k->parts) {
-		struct tr_cur classes = tr_get_part(&k->c, tr_get(&k->c));
-
+		k->classes = tr_get_part(&k->c, tr_get(&k->c));
 		k->bits = k->c.p;
-		k->bits_end = k->c.end;
-		k->bit = 0;
-		k->c.p = classes.p;
-		k->c.end = classes.end;
-		k->c.bad |= classes.bad;
+		k->nbits = 8 * (u64)tr_left(&k->c);
+		k->c.p = k->c.end;
 	}
 	return coding <= GMT_PARTS && !k->c.bad;
 }
 
 bool gmt_cur_ended(const struct gmt_cur *k)
 {
-	if (tr_left(&k->c))
-		return false;
-	return !k->parts || k->bits + (k->bit > 0) == k->bits_end;
+	return k->at == k->n && !tr_left(&k->c) && !tr_left(&k->classes) && k->nbits - k->bit < 8;
 }
 
-/* @n bits, at most 56; false: there are not so many. */
-static inline bool take_bits(struct gmt_cur *k, unsigned int n, u64 *v)
+/* @n bits from k->bit on.  [they are there] */
+static inline u64 bits_ahead(const struct gmt_cur *k, unsigned int n)
 {
-	size_t left = (size_t)(k->bits_end - k->bits);
-	u64 word;
+	const u8 *p = k->bits + k->bit / 8;
+	unsigned int shift = k->bit % 8, bytes = (shift + n + 7) / 8;
+	u64 v;
 
-	if (left >= 8) {
-		word = tr_le64(k->bits);
-	} else {
-		if (8 * left < (u64)k->bit + n)
-			return false;
-		word = tr_le(k->bits, (unsigned int)left);
+	if (k->nbits - k->bit >= 64 && bytes <= 8)
+		v = tr_le64(p) >> shift;
+	else if (bytes <= 8)
+		v = tr_le(p, bytes) >> shift;
+	else
+		v = tr_le(p, 8) >> shift | (u64)p[8] << (64 - shift);
+	return v & ((1ULL << n) - 1);
+}
+
+/* Puts some numbers together; it ends before one that is none. */
+static void parts_ahead(struct gmt_cur *k)
+{
+	u8 n = 0, max = (u8)gs_min(tr_left(&k->classes), (size_t)GMT_AHEAD);
+
+	for (; n < max; n++) {
+		u8 class = k->classes.p[n];
+		unsigned int len = class >> 2; /* bits of v >> 2, the top one among them */
+		unsigned int told = len - (len > 0);
+
+		if (len > 62 || told > k->nbits - k->bit)
+			break;
+		k->v[n] = (1ULL << len >> 1 | bits_ahead(k, told)) << 2 | (class & 3);
+		k->bit += told;
 	}
-	*v = word >> k->bit & ((1ULL << n) - 1);
-	k->bits += (k->bit + n) / 8;
-	k->bit = (k->bit + n) % 8;
-	return true;
+	k->classes.p += n;
+	k->n = n;
+	k->at = 0;
 }
 
 u64 gmt_get_part(struct gmt_cur *k)
 {
-	u8 class = tr_get_u8(&k->c);
-	unsigned int n = class >> 2; /* bits of v >> 2, the top one among them */
-	u64 low = 0, high = 0;
-
-	if (n < 2)
-		return class;
-	n--;
-	if (n > 61 || !take_bits(k, n < 56 ? n : 56, &low) ||
-	    (n > 56 && !take_bits(k, n - 56, &high)))
-		return tr_cur_fail(&k->c);
-	return (1ULL << n | high << 56 | low) << 2 | (class & 3);
+	if (k->at == k->n)
+		parts_ahead(k);
+	return k->n ? k->v[k->at++] : tr_cur_fail(&k->c);
 }

@@ -51,12 +51,17 @@ size_t gmt_col_write(const struct gmt_col *c, struct tr_buf *out);
 /* How much a compressor makes of them as varints, to compare two columns. */
 u64 gmt_col_weight(const struct gmt_col *c);
 
+enum { GMT_AHEAD = 32 }; /* parts that are put together at once */
+
 /* A section that is read. */
 struct gmt_cur {
-	struct tr_cur c; /* varints, classes, or other bytes */
+	struct tr_cur c; /* varints, or other bytes */
 	bool parts;
-	const u8 *bits, *bits_end;
-	unsigned int bit; /* of *bits, that comes next */
+	u8 at, n; /* of v[], put together already */
+	struct tr_cur classes;
+	const u8 *bits;
+	u64 nbits, bit; /* how many; that comes next */
+	u64 v[GMT_AHEAD];
 };
 
 /* The coding at the begin of a section of numbers.  false: it is none. */
@@ -65,9 +70,17 @@ bool gmt_cur_begin(struct gmt_cur *k);
 bool gmt_cur_ended(const struct gmt_cur *k);
 u64 gmt_get_part(struct gmt_cur *k);
 
-static inline u64 gmt_get(struct gmt_cur *k)
+/*
+ * The next number; k->c.bad if there is none.  Inline in each place, which is one
+ * column: processors guess its lengths well there, and badly for all columns together.
+ */
+static inline __attribute__((always_inline)) u64 gmt_get(struct gmt_cur *k)
 {
-	return k->parts ? gmt_get_part(k) : tr_get(&k->c);
+	if (k->c.p < k->c.end)
+		return *k->c.p < 0x80 ? *k->c.p++ : tr_get_long(&k->c);
+	if (k->at < k->n)
+		return k->v[k->at++];
+	return gmt_get_part(k);
 }
 
 #endif

@@ -61,17 +61,19 @@ static const char *new_name(struct gmt_dec *d)
 }
 
 /* A reference to a name, or its definition; *slot as gmt_name_slot() has it. */
-static const char *get_name(struct gmt_dec *d, enum gmt_section s, u32 *slot)
+static inline const char *get_name(struct gmt_dec *d, enum gmt_section s, u32 *slot)
 {
 	u64 ref = gmt_number(d, s);
 	const char *name = "";
 
+	if (ref - GMT_NAME_FIRST < d->nnames) {
+		*slot = (u32)(ref - 1);
+		return d->names[ref - GMT_NAME_FIRST];
+	}
 	if (ref == GMT_NAME_NEW)
 		name = new_name(d);
-	else if (ref != GMT_NAME_EMPTY && ref - GMT_NAME_FIRST < d->nnames)
-		name = d->names[ref - GMT_NAME_FIRST];
-	else if (ref != GMT_NAME_EMPTY)
-		d->bad = true;
+	else
+		d->bad |= ref != GMT_NAME_EMPTY;
 	*slot = d->bad ? 0 : gmt_name_slot(ref, (u32)d->nnames);
 	return name;
 }
@@ -94,7 +96,7 @@ static u32 get_tensor(struct gmt_dec *d, enum gmt_section s)
 	return v & 1 ? d->st.next_tensor - 1 - (u32)(v >> 1) : (u32)(v >> 1);
 }
 
-static u64 get_delta(struct gmt_dec *d, enum gmt_section s, u64 from)
+static inline u64 get_delta(struct gmt_dec *d, enum gmt_section s, u64 from)
 {
 	return from + tr_unzigzag(gmt_number(d, s));
 }
@@ -153,27 +155,40 @@ static u32 touched_tensor(struct gmt_dec *d)
 	return (u32)tensor;
 }
 
+/* What few touches have. */
+static void get_touch_more(struct gmt_dec *d, struct gs_touch *t, u8 flags)
+{
+	if ((flags & (GMT_T_OFF | GMT_T_NEXT)) == GMT_T_OFF)
+		t->off = gmt_number(d, GMT_TOUCH_OFF);
+	if (flags & GMT_T_PATTERN)
+		t->pattern = gmt_u8(d, GMT_TOUCH_PATTERN);
+	if (t->pattern == GS_STRIDED)
+		t->stride = gmt_number(d, GMT_TOUCH_REST);
+	if (t->pattern >= GS_NR_PATTERNS && d->newer)
+		t->pattern = GS_SEQUENTIAL;
+	if (flags & GMT_T_SHARE)
+		t->share = (u16)gmt_below(d, GMT_TOUCH_REST, 1 << 16);
+	if (d->records && flags & GMT_T_MORE)
+		tr_get_part(&d->rec.c, tr_get(&d->rec.c));
+}
+
 /* @prev: the touch before; all zero for the first. */
-static void get_touch(struct gmt_dec *d, struct gs_touch *t, const struct gs_touch *prev)
+static inline void get_touch(struct gmt_dec *d, struct gs_touch *t, const struct gs_touch *prev)
 {
 	u8 flags = gmt_u8(d, GMT_TOUCH_FLAGS);
 
-	t->access = flags & GMT_T_ACCESS;
-	t->tensor = flags & GMT_T_NEXT ? prev->tensor : touched_tensor(d);
-	t->bytes = flags & GMT_T_SAME ? prev->bytes : gmt_number(d, GMT_TOUCH_BYTES);
-	t->off = 0;
+	*t = (struct gs_touch){ .access = flags & GMT_T_ACCESS,
+				.tensor = prev->tensor,
+				.bytes = prev->bytes };
+	if (!(flags & GMT_T_NEXT))
+		t->tensor = touched_tensor(d);
+	if (!(flags & GMT_T_SAME))
+		t->bytes = gmt_number(d, GMT_TOUCH_BYTES);
 	if (flags & GMT_T_NEXT)
 		t->off = gmt_to_step(prev->off + prev->bytes, gmt_number(d, GMT_TOUCH_STEP),
 				     t->bytes);
-	else if (flags & GMT_T_OFF)
-		t->off = gmt_number(d, GMT_TOUCH_OFF);
-	t->pattern = flags & GMT_T_PATTERN ? gmt_u8(d, GMT_TOUCH_PATTERN) : GS_SEQUENTIAL;
-	t->stride = t->pattern == GS_STRIDED ? gmt_number(d, GMT_TOUCH_REST) : 0;
-	if (t->pattern >= GS_NR_PATTERNS && d->newer)
-		t->pattern = GS_SEQUENTIAL;
-	t->share = flags & GMT_T_SHARE ? (u16)gmt_below(d, GMT_TOUCH_REST, 1 << 16) : 0;
-	if (d->records && flags & GMT_T_MORE)
-		tr_get_part(&d->rec.c, tr_get(&d->rec.c));
+	if (flags & ~(GMT_T_ACCESS | GMT_T_SAME | GMT_T_NEXT))
+		get_touch_more(d, t, flags);
 }
 
 static u8 get_kernel_head(struct gmt_dec *d, struct gs_op *op, u32 *slot)
@@ -205,8 +220,7 @@ static u8 get_kernel_head(struct gmt_dec *d, struct gs_op *op, u32 *slot)
 /* A touch takes a byte of flags at least (two in version 1), which bounds their number. */
 static bool room_for_touches(const struct gmt_dec *d, u64 n)
 {
-	return n <= TR_MAX_TOUCHES &&
-	       n <= tr_left(&d->col[GMT_TOUCH_FLAGS]->c) / (d->records ? 2 : 1);
+	return n <= TR_MAX_TOUCHES && n << d->records <= tr_left(&d->col[GMT_TOUCH_FLAGS]->c);
 }
 
 static int get_touches(struct gmt_dec *d, u32 slot, struct gs_op *op)
@@ -221,7 +235,7 @@ static int get_touches(struct gmt_dec *d, u32 slot, struct gs_op *op)
 		d->touches = gs_realloc_array(d->touches, d->touches_cap, sizeof(*d->touches));
 	}
 	if (d->alike)
-		gmt_like_kernel(&d->like, slot);
+		gmt_like_kernel(&d->like, slot, (u32)n);
 	for (u64 i = 0; i < n; i++)
 		get_touch(d, &d->touches[i], i ? &d->touches[i - 1] : &none);
 	if (d->alike)
@@ -360,14 +374,32 @@ static int end_of_frame(struct gmt_dec *d)
 	return 0;
 }
 
-/* One record: 1 filled, 0 passed over or a batch of pages begun. */
-static int get_record(struct gmt_dec *d, struct gs_op *op)
+/* Its fields; 0 for one that is passed over. */
+static int get_fields(struct gmt_dec *d, u8 type, struct gs_op *op)
 {
-	static int (*const gets[])(struct gmt_dec *, struct gs_op *) = {
-		[GMT_ALLOC] = get_alloc,     [GMT_FREE] = get_free,	[GMT_KERNEL] = get_kernel,
-		[GMT_HOST] = get_host,	     [GMT_ADVICE] = get_advice, [GMT_MARK] = get_mark,
-		[GMT_SEGMENT] = get_segment,
-	};
+	switch (type) {
+	case GMT_ALLOC:
+		return get_alloc(d, op);
+	case GMT_FREE:
+		return get_free(d, op);
+	case GMT_KERNEL:
+		return get_kernel(d, op);
+	case GMT_HOST:
+		return get_host(d, op);
+	case GMT_ADVICE:
+		return get_advice(d, op);
+	case GMT_MARK:
+		return get_mark(d, op);
+	case GMT_SEGMENT:
+		return get_segment(d, op);
+	default:
+		return d->newer ? 0 : gmt_bad(d, "a record of unknown type");
+	}
+}
+
+/* One record: 1 filled, 0 passed over or a batch of pages begun. */
+static inline int get_record(struct gmt_dec *d, struct gs_op *op)
+{
 	struct tr_cur *types = &d->sec[GMT_TYPES].c;
 	u8 type = tr_get_u8(types);
 	int ret;
@@ -376,16 +408,8 @@ static int get_record(struct gmt_dec *d, struct gs_op *op)
 		d->rec.c = tr_get_part(types, tr_get(types));
 	if (types->bad)
 		return gmt_bad(d, "a record passes its end");
-	if (type == GMT_PAGES) {
-		ret = gmt_begin_pages(d);
-	} else if (type < GS_ARRAY_SIZE(gets) && gets[type]) {
-		ret = gets[type](d, op);
-		d->index++;
-	} else {
-		ret = d->newer ? 0 : gmt_bad(d, "a record of unknown type");
-		d->index++;
-		return ret;
-	}
+	ret = type == GMT_PAGES ? gmt_begin_pages(d) : get_fields(d, type, op);
+	d->index += type != GMT_PAGES;
 	if (ret >= 0 && (d->bad || d->rec.c.bad))
 		return gmt_bad(d, "a record that is cut short or holds nonsense");
 	if (ret >= 0 && d->records && tr_left(&d->rec.c) && !d->newer)
@@ -395,22 +419,21 @@ static int get_record(struct gmt_dec *d, struct gs_op *op)
 
 int gmt_dec_next(struct gmt_dec *d, struct gs_op *op)
 {
-	int ret = 0;
+	int ret;
 
-	op->device = 0;
-	op->stream = 0;
-	while (!ret && !d->npages) {
+	do {
+		op->index = d->index;
+		op->device = 0;
+		op->stream = 0;
+		if (d->npages)
+			return gmt_get_page(d, op);
 		if (!tr_left(&d->sec[GMT_TYPES].c))
 			return end_of_frame(d);
 		if (d->index == d->end)
 			return gmt_bad(d, "more operations than announced");
-		op->index = d->index;
 		ret = get_record(d, op);
-	}
-	if (ret)
-		return ret;
-	op->index = d->index;
-	return gmt_get_page(d, op);
+	} while (!ret);
+	return ret;
 }
 
 int gmt_dec_pages(struct gmt_dec *d, struct gs_page *p, u32 max, u64 *index)

@@ -43,16 +43,15 @@ static inline int gmt_bad(struct gmt_dec *d, const char *why)
 	return -EINVAL;
 }
 
-static inline u64 gmt_number(struct gmt_dec *d, enum gmt_section s)
+static inline __attribute__((always_inline)) u64 gmt_number(struct gmt_dec *d, enum gmt_section s)
 {
 	struct gmt_cur *k = d->col[s];
 	u64 v;
 
-	if (!k->parts && k->c.p < k->c.end && *k->c.p < 0x80)
+	if (k->c.p < k->c.end && *k->c.p < 0x80)
 		return *k->c.p++;
 	v = gmt_get(k);
-	if (k->c.bad)
-		d->bad = true;
+	d->bad |= k->c.bad;
 	return v;
 }
 
@@ -66,7 +65,7 @@ static inline u64 gmt_below(struct gmt_dec *d, enum gmt_section s, u64 limit)
 	return 0;
 }
 
-static inline u8 gmt_u8(struct gmt_dec *d, enum gmt_section s)
+static inline __attribute__((always_inline)) u8 gmt_u8(struct gmt_dec *d, enum gmt_section s)
 {
 	struct tr_cur *c = &d->col[s]->c;
 

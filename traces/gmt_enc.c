@@ -159,7 +159,7 @@ static u8 kernel_flags(const struct gmt_enc *e, const struct gs_op *op)
 static void put_touches(struct gmt_enc *e, const struct gs_op *op, u64 name)
 {
 	gmt_put(e, GMT_KERNEL_TOUCHES, op->kernel.ntouches);
-	gmt_like_kernel(&e->like, gmt_name_slot(name, e->names.n));
+	gmt_like_kernel(&e->like, gmt_name_slot(name, e->names.n), op->kernel.ntouches);
 	for (u32 i = 0; i < op->kernel.ntouches; i++)
 		put_touch(e, &op->kernel.touches[i], i ? &op->kernel.touches[i - 1] : NULL);
 	gmt_like_kernel_end(&e->like);

@@ -19,8 +19,12 @@ void gmt_like_fini(struct gmt_like *l)
 	free(l->last);
 }
 
-void gmt_like_kernel(struct gmt_like *l, u32 name)
+void gmt_like_kernel(struct gmt_like *l, u32 name, u32 n)
 {
+	if (l->told_cap - l->ntold < n) {
+		l->told_cap = gs_max(l->ntold + n, 2 * l->told_cap);
+		l->told = gs_realloc_array(l->told, l->told_cap, sizeof(*l->told));
+	}
 	while (l->nlast <= name) {
 		GS_PUSH_ROOM(l->last, l->nlast, l->last_cap);
 		l->last[l->nlast++] = (struct gmt_like_kernel){ 0 };
@@ -30,24 +34,13 @@ void gmt_like_kernel(struct gmt_like *l, u32 name)
 	l->now = (struct gmt_like_kernel){ .at = l->ntold };
 }
 
-void gmt_like_kernel_end(struct gmt_like *l)
-{
-	l->last[l->name] = l->now;
-}
-
-void gmt_like_tell(struct gmt_like *l, u32 tensor)
-{
-	GS_PUSH_ROOM(l->told, l->ntold, l->told_cap);
-	l->told[l->ntold++] = tensor;
-	l->now.n++;
-}
-
 /* ---- addresses ---------------------------------------------------------- */
 
+/* Addresses va[first ...], the one used last is the last. */
 struct gmt_size {
 	u64 bytes;
-	u32 n, cap; /* 0: a free slot */
-	u64 *va;    /* the one used last is the last */
+	u32 first, n, cap; /* cap 0: a free slot */
+	u64 *va;
 };
 
 void gmt_places_clear(struct gmt_places *p)
@@ -90,63 +83,81 @@ static struct gmt_size *size_of(struct gmt_places *p, u64 bytes)
 {
 	struct gmt_size *s;
 
-	if (2 * p->n >= p->nslots)
+	if (!p->nslots)
 		grow(p);
 	s = slot_of(p, bytes);
-	if (!s->cap) {
-		GS_PUSH_ROOM(s->va, s->n, s->cap);
-		s->bytes = bytes;
-		p->n++;
+	if (s->cap)
+		return s;
+	if (2 * ++p->n > p->nslots) {
+		grow(p);
+		s = slot_of(p, bytes);
 	}
+	*s = (struct gmt_size){ .bytes = bytes };
+	GS_PUSH_ROOM(s->va, s->n, s->cap);
 	return s;
 }
 
-/* The entry @at goes to the end. */
-static void use(struct gmt_size *s, u32 at)
+/* Entry @i goes, counted from the one used longest ago. */
+static void drop(struct gmt_size *s, u32 i)
 {
-	u64 va = s->va[at];
+	u64 *va = s->va + s->first;
 
-	memmove(s->va + at, s->va + at + 1, (s->n - 1 - at) * sizeof(*s->va));
-	s->va[s->n - 1] = va;
+	if (i)
+		memmove(va + i, va + i + 1, (s->n - 1 - i) * sizeof(*va));
+	else
+		s->first++;
+	s->n--;
+}
+
+/* Room is made seldom: so often the entry used longest ago is the one to go. */
+static void append(struct gmt_size *s, u64 va)
+{
+	if (s->first + s->n == s->cap && s->first >= GMT_PLACES) {
+		memmove(s->va, s->va + s->first, s->n * sizeof(*s->va));
+		s->first = 0;
+	} else {
+		GS_PUSH_ROOM(s->va, s->first + s->n, s->cap);
+	}
+	s->va[s->first + s->n++] = va;
 }
 
 static void add(struct gmt_size *s, u64 va)
 {
-	if (s->n == GMT_PLACES) {
-		use(s, 0); /* the oldest makes room */
-	} else {
-		GS_PUSH_ROOM(s->va, s->n, s->cap);
-		s->n++;
-	}
-	s->va[s->n - 1] = va;
+	if (s->n == GMT_PLACES)
+		drop(s, 0);
+	append(s, va);
 }
 
 u32 gmt_place_find(struct gmt_places *p, u64 bytes, u64 va)
 {
 	struct gmt_size *s = size_of(p, bytes);
+	u32 i = s->n;
 
-	for (u32 i = s->n; i; i--)
-		if (s->va[i - 1] == va) {
-			u32 place = s->n - (i - 1);
-
-			use(s, i - 1);
-			return place;
-		}
-	add(s, va);
-	return 0;
+	while (i && s->va[s->first + i - 1] != va)
+		i--;
+	if (!i) {
+		add(s, va);
+		return 0;
+	}
+	i = s->n + 1 - i;
+	drop(s, s->n - i);
+	append(s, va);
+	return i;
 }
 
 bool gmt_place_get(struct gmt_places *p, u64 bytes, u64 place, u64 *va)
 {
 	struct gmt_size *s = size_of(p, bytes);
+	u32 i = s->n - (u32)place;
 
-	if (!place)
+	if (!place) {
 		add(s, *va);
+		return true;
+	}
 	if (place > s->n)
 		return false;
-	if (place) {
-		use(s, s->n - (u32)place);
-		*va = s->va[s->n - 1];
-	}
+	*va = s->va[s->first + i];
+	drop(s, i);
+	append(s, *va);
 	return true;
 }

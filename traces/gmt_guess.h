@@ -24,9 +24,18 @@ struct gmt_like {
 
 void gmt_like_clear(struct gmt_like *l);
 void gmt_like_fini(struct gmt_like *l);
-void gmt_like_kernel(struct gmt_like *l, u32 name); /* its touches follow */
-void gmt_like_kernel_end(struct gmt_like *l);
-void gmt_like_tell(struct gmt_like *l, u32 tensor);
+void gmt_like_kernel(struct gmt_like *l, u32 name, u32 n); /* at most @n tensors follow */
+
+static inline void gmt_like_kernel_end(struct gmt_like *l)
+{
+	l->last[l->name] = l->now;
+}
+
+static inline void gmt_like_tell(struct gmt_like *l, u32 tensor)
+{
+	l->told[l->ntold++] = tensor;
+	l->now.n++;
+}
 
 /* The tensor that is likely told next. */
 static inline u32 gmt_like_guess(const struct gmt_like *l)

@@ -124,6 +124,29 @@ static bool mark_is_indexed(const struct gmt *g, const struct gs_op *op)
 		g->marks[op->mark.number] == op->index);
 }
 
+/* What gmt_dec_next() said, where that is not simply an operation. */
+static int other_than_op(struct gmt *g, const struct gs_op *op, int ret)
+{
+	u64 offset = g->frames[g->cur].offset;
+
+	if (ret < 0)
+		return gmt_damaged(g, offset, "frame %u: %s", g->cur, gmt_dec_why(g->dec));
+	if (mark_is_indexed(g, op))
+		return 1;
+	return gmt_damaged(g, offset, "frame %u: iteration %u is not where the index has it",
+			   g->cur, op->mark.number);
+}
+
+/* As gmt_dec_next() of the next frame that holds an operation we know; 0: there is none. */
+static int begin_frame(struct gmt *g, struct gs_op *op)
+{
+	int ret = 0;
+
+	while (!ret && g->cur + 1 < g->nframes) /* U32_MAX + 1 is the first */
+		ret = load_frame(g, g->cur + 1) ? g->err : gmt_dec_next(g->dec, op);
+	return ret;
+}
+
 int gmt_next(struct gs_source *src, struct gs_op *op)
 {
 	struct gmt *g = gs_container_of(src, struct gmt, base);
@@ -136,25 +159,13 @@ int gmt_next(struct gs_source *src, struct gs_op *op)
 		*op = g->op;
 		return 1;
 	}
-	for (;;) {
-		ret = g->cur == U32_MAX ? 0 : gmt_dec_next(g->dec, op);
-		if (ret == 1 && mark_is_indexed(g, op)) {
-			op->where = g->frames[g->cur].offset;
-			return 1;
-		}
-		if (ret == 1)
-			return gmt_damaged(g, g->frames[g->cur].offset,
-					   "frame %u: iteration %u is not where the index has it",
-					   g->cur, op->mark.number);
-		if (ret < 0)
-			return gmt_damaged(g, g->frames[g->cur].offset, "frame %u: %s", g->cur,
-					   gmt_dec_why(g->dec));
-		if (g->cur + 1 >= g->nframes) /* U32_MAX + 1 is the first */
-			return 0;
-		ret = load_frame(g, g->cur + 1);
-		if (ret)
-			return ret;
-	}
+	ret = g->cur == U32_MAX ? 0 : gmt_dec_next(g->dec, op);
+	if (!ret)
+		ret = begin_frame(g, op);
+	if (!ret || g->err)
+		return ret;
+	op->where = g->frames[g->cur].offset;
+	return ret == 1 && op->type != GS_OP_MARK ? 1 : other_than_op(g, op, ret);
 }
 
 int gmt_pages(struct gs_source *src, struct gs_page *p, u32 max, u64 *first)

@@ -125,16 +125,16 @@ static void the_next_layer_is_guessed(void **state)
 {
 	struct gmt_like l = { 0 };
 
-	gmt_like_kernel(&l, 1);
+	gmt_like_kernel(&l, 1, 2);
 	assert_int_equal(gmt_like_guess(&l), 0);
 	gmt_like_tell(&l, 5);
 	assert_int_equal(gmt_like_guess(&l), 5);
 	gmt_like_tell(&l, 9);
 	gmt_like_kernel_end(&l);
-	gmt_like_kernel(&l, 2);
+	gmt_like_kernel(&l, 2, 1);
 	gmt_like_tell(&l, 70);
 	gmt_like_kernel_end(&l);
-	gmt_like_kernel(&l, 1);
+	gmt_like_kernel(&l, 1, 2);
 	assert_int_equal(gmt_like_guess(&l), 5);
 	gmt_like_tell(&l, 6);
 	assert_int_equal(gmt_like_guess(&l), 9);
