@@ -13,6 +13,8 @@
   flops.py     how many floating-point operations it does
   spans.py     which bytes of a storage it covers
   clock.py     how long it took: CUDA events, or the host's clock less the recorder
+  events.py    what waits until the iteration, or all of them, have ended
+  control.py   what unwatched iterations tell, taken off the recorded ones
   emit.py      events to rows of a trace
   out.py       rows to a file, .gmt or JSON lines
 

@@ -94,6 +94,9 @@ def parser():
     p.add_argument("--per", choices=("step", "forward"), default="step",
                    help="what an iteration is: a step of the optimizer, or a call of an "
                         "outermost module (default: step)")
+    p.add_argument("--control", type=at_least(0), default=3, metavar="C",
+                   help="iterations that follow unwatched, to tell what being watched cost the "
+                        "recorded ones; without --max-bytes only (default: %(default)s)")
     p.add_argument("--go-on", action="store_true",
                    help="let the script run to its end when enough is recorded")
     p.add_argument("--max-seconds", type=at_least(0, float), metavar="S",
@@ -188,6 +191,10 @@ def report(a, rec, loop, emitter, wall):
         f"\n  being recorded took {raw / net:.3f} times as long "
         f"({rec.all_own / max(rec.watched, 1) / 1e3:.0f} us an operator); "
         f"whole run {wall:.1f} s")
+    if loop.unwatched:
+        say("unwatched iterations after them: " + " ".join(f"{s:.6g}" for s in loop.unwatched) +
+            "\n  by them were taken off: "
+            + " ".join(f"{ns / 1e3:.1f}" for ns in rec.excess) + " us an operator")
     for d in sorted(emitter.absent):
         say(f"warning: {d} first took part after the first recorded iteration and is left out; "
             "raise --skip")
@@ -218,7 +225,8 @@ def main(argv=None):
         "recorded": about + (f"; {a.note}" if a.note else "")})
     rec = Stopwatch() if a.time_only else \
         Recorder(emitter, Watching(), a.max_bytes, a.gather_spans)
-    loop = rec.loop = Loop(rec, a.iterations, a.skip, a.per, a.max_seconds, a.go_on)
+    loop = rec.loop = Loop(rec, a.iterations, a.skip, a.per, a.max_seconds, a.go_on,
+                           0 if a.time_only or a.max_bytes else a.control)
     began = time.monotonic()
     try:
         status, how = run(rec, loop, a.script, a.module)

@@ -3,7 +3,7 @@
 own tensors and operators are left out: their memory is not the device's."""
 import torch
 
-from .recorder import ALLOC, FREE, GAP, KERNEL, MARK
+from .events import ALLOC, FREE, GAP, KERNEL, MARK
 
 CPU = torch.device("cpu")
 HOST = ("cpu", "meta")                              # types of device whose memory is not a device's
@@ -80,7 +80,7 @@ class Emitter:
     def mark(self, i):
         self.out.put({"ev": "mark", "name": "iteration", "index": i})
 
-    def gap(self, ns, phase):
+    def gap(self, ns, phase, _operators):
         """The host's time, in the way of a device that is the host. It moves one byte, so that
         a roofline knows that no device has work here."""
         if self.host_is_device:

@@ -49,6 +49,8 @@ def hooks(rec, loop):
             if not steps and leader[0] == id(opt):
                 depth.clear()                       # a forward that failed leaves modules open
                 loop.stepped()
+                if rec.off and not loop.manual:
+                    forget_modules()
             return out
         return step
 
@@ -119,6 +121,10 @@ def hooks(rec, loop):
         if not rec.off and rec.mods:
             rec.mods.pop()
 
+    def forget_modules():                           # a hook is a detour for each module
+        while handles:
+            handles.pop().remove()
+
     depth = []
     for name in ("__init__", "__enter__", "__exit__"):
         patch(torch.autograd.profiler.record_function, name, make_quiet)
@@ -132,7 +138,6 @@ def hooks(rec, loop):
     try:
         yield
     finally:
-        for h in handles:
-            h.remove()
+        forget_modules()
         for u in reversed(undo):
             u()

@@ -22,9 +22,11 @@ class Stop(BaseException):
 
 
 class Loop:
-    """@sink is told: start(), mark(n), whole(n), restart(), stop()."""
+    """@sink is told: start(), mark(n), whole(n), restart(), stop(); and settle(), with the
+    seconds of the @control iterations that follow without it."""
 
-    def __init__(self, sink, iterations=3, skip=1, per="step", max_seconds=None, go_on=False):
+    def __init__(self, sink, iterations=3, skip=1, per="step", max_seconds=None, go_on=False,
+                 control=0):
         self.sink, self.want, self.skip, self.per, self.go_on = sink, iterations, skip, per, go_on
         self.deadline = time.monotonic() + max_seconds if max_seconds else None
         self.max_seconds, self.thread = max_seconds, threading.get_ident()
@@ -32,6 +34,8 @@ class Loop:
         self.manual = per == "forward"              # iterations are marked at their begin
         self.inside = False                         # such a one has begun
         self.recording, self.done, self.why = False, False, None
+        self.control = control if iterations else 0
+        self.resting, self.unwatched = False, []
         self.ended, self.whole = 0, 0
         self.seconds = []                           # of each whole iteration, recorder and all
 
@@ -104,10 +108,12 @@ class Loop:
         self.base = "data"
         if self.done:
             self.stop(self.why)                     # a script may have caught the first Stop
+        elif self.resting:
+            self._rested()
         elif self.recording:
             self._end()
             if self.recording and self.want and self.whole >= self.want:
-                self.stop(f"{self.want} iterations are recorded")
+                self._enough()
             if self.recording:
                 self._mark()
         elif self.ended >= self.skip:
@@ -118,8 +124,29 @@ class Loop:
         self.whole += 1
         self.sink.whole(self.whole - 1)
 
+    def _enough(self):
+        self.why = f"{self.want} iterations are recorded"
+        if not self.control:
+            self.stop(self.why)
+            return
+        self.recording, self.resting = False, True
+        self.sink.stop()
+        self.began = now()
+
+    def _rested(self):
+        """An iteration went by without the sink."""
+        self.unwatched.append((now() - self.began) / 1e9)
+        if len(self.unwatched) >= self.control or self._late():
+            self.resting = False
+            self.sink.settle(self.unwatched)
+            self.stop(self.why)
+        self.began = now()
+
+    def _late(self):
+        return self.deadline and time.monotonic() > self.deadline
+
     def check_time(self):
-        if self.deadline and not self.done and time.monotonic() > self.deadline:
+        if not self.done and self._late():
             self.stop(f"--max-seconds {self.max_seconds:g} have passed")
 
     def stop(self, why):
@@ -134,6 +161,10 @@ class Loop:
         if self.recording and self.manual and ended_well:
             self._end()
         self.recording = False
+        try:
+            self.sink.settle(self.unwatched)
+        except Stop:                                # the disk is full; there is nothing to stop
+            pass
 
 
 class Stopwatch:
@@ -156,4 +187,4 @@ class Stopwatch:
     def start(self, *_):
         pass
 
-    mark = restart = stop = turn = own_time = start
+    mark = restart = stop = settle = turn = own_time = start

@@ -12,13 +12,14 @@ import torch
 from torch.utils import _python_dispatch
 
 from .clock import Timer, now
+from .control import excess, host_ns, relieved, shortened
+from .events import ALLOC, FREE, GAP, KERNEL, MARK
 from .flops import tensors_in
 from .mode import Mode
 from .ops import Plan
 from .storages import Storages
 from .work import Works
 
-ALLOC, FREE, KERNEL, GAP, MARK = range(5)
 BUFFER = 2_000_000          # touches and events that one iteration may hold: at most 2 GB
 
 
@@ -33,6 +34,7 @@ class Recorder(Mode):
         self.storages = Storages(lambda s: self.event(ALLOC, s), lambda s: self.event(FREE, s),
                                  self.here)
         self.plans, self.events, self.buffered = {}, [], 0
+        self.waiting, self.waiting_size = [], 0     # whole iterations, as long as they fit
         self.loop, self.off, self.entered = None, False, False
         self.mods, self.op = [], ""
         self.calls, self.inference = 0, False       # of outermost modules; without gradients
@@ -40,6 +42,7 @@ class Recorder(Mode):
         self.seen = self.watched = 0                # operators; those in whole iterations
         self.own = self.all_own = 0                 # ns spent here: this iteration, the whole ones
         self.gap, self.gap_phase, self.last = 0, None, now()
+        self.excess = []                            # ns an operator that the control showed
         self.seconds, self.odd = [], {}             # odd: operators that could not be taken apart
 
     def __enter__(self):
@@ -62,21 +65,45 @@ class Recorder(Mode):
     def mark(self, n):
         self.events.append((MARK, n))
         self.last, self.gap, self.gap_phase = now(), 0, None
-        self.own, self.seen_before = 0, self.seen
+        self.own, self.seen_before, self.gap_seen = 0, self.seen, self.seen
 
     def whole(self, n):
         begin = now()
         self.storages.look_at_all()
         self.idle(begin)
         self.book_gap()
-        if self.gap < 0:
-            self.events = shortened(self.events, -self.gap)
+        events = self.events if self.gap >= 0 else shortened(self.events, -self.gap)
         seen = self.seen - self.seen_before
         own = self.own + seen * (self.watching.inside + self.watching.outside)
-        self.seconds.append(self.loop.seconds[-1] - own / 1e9)
-        self.all_own += own
-        self.watched += seen
-        events, self.events, self.buffered = self.events, [], 0
+        ns = round(self.loop.seconds[-1] * 1e9) - own
+        for e in events:
+            if e[0] == KERNEL and e[2]:
+                e[2].nanoseconds()
+        self.waiting.append((events, ns, own, seen))
+        self.waiting_size += self.buffered
+        self.events, self.buffered = [], 0
+        if not self.loop.control or self.max_bytes or self.waiting_size > BUFFER:
+            self.loop.control = 0
+            self.settle(())
+
+    def settle(self, unwatched):
+        """Write what waits. @unwatched: seconds of iterations without us."""
+        waiting, self.waiting, self.waiting_size = self.waiting, [], 0
+        if not waiting or self.failed:
+            return
+        inside, outside = self.watching.inside, self.watching.outside
+        self.excess = excess([w[1:] for w in waiting], [s * 1e9 for s in unwatched],
+                             inside + outside)
+        for (events, ns, own, seen), each in zip(waiting, self.excess):
+            before = host_ns(events)
+            if each:
+                events = relieved(events, seen, each, inside / max(inside + outside, 1))
+            self.seconds.append((ns - before + host_ns(events)) / 1e9)
+            self.all_own += own
+            self.watched += seen
+            self.write(events)
+
+    def write(self, events):
         try:
             before, self.written = self.written, self.emit(events)
         except OSError as e:                        # a full disk is not the script's to catch
@@ -87,7 +114,7 @@ class Recorder(Mode):
             self.loop.stop(f"another iteration would pass --max-bytes {self.max_bytes}")
 
     def restart(self):
-        self.events, self.seconds = [], []
+        self.events, self.seconds, self.waiting, self.waiting_size = [], [], [], 0
         self.emit(None)
 
     def stop(self):
@@ -125,7 +152,8 @@ class Recorder(Mode):
     def book_gap(self):
         ns = max(self.gap, 0)
         self.gap -= ns
-        self.events.append((GAP, ns, self.gap_phase or "data"))
+        self.events.append((GAP, ns, self.gap_phase or "data", self.seen - self.gap_seen))
+        self.gap_seen = self.seen
 
     def here(self):
         return self.loop.phase, f"{self.mods[-1]}/{self.op}" if self.mods else self.op
@@ -233,24 +261,6 @@ class Recorder(Mode):
         if self.buffered > BUFFER:
             self.loop.stop(f"one iteration passes {BUFFER} touches: an iteration ends with a step "
                            "of the optimizer; is this script's loop another (--per)?")
-
-
-def shortened(events, excess):
-    """What being watched costs is taken off as a mean, but nothing takes less than no time:
-    @excess ns are too many, and go from the time between operators, then from all of them."""
-    out = []
-    for e in events:
-        if e[0] == GAP:
-            less = min(excess, e[1])
-            excess -= less
-            e = (GAP, e[1] - less, *e[2:])
-        out.append(e)
-    host = [i for i, e in enumerate(out) if e[0] == KERNEL and e[2] is None]
-    total = sum(out[i][1] for i in host)
-    for i in host:
-        ns = out[i][1]
-        out[i] = (KERNEL, ns - min(ns, ns * excess // max(total, 1)), *out[i][2:])
-    return out
 
 
 def device_of(held, kwargs):

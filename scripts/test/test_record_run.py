@@ -213,8 +213,8 @@ class Script(unittest.TestCase):
         r = Run(TRAIN + "for i in range(9):\n"
                 "    try: iteration()\n"
                 "    except Exception: pass\n"
-                "    print(i)", "--iterations", "2")
-        self.assertEqual((r.status, r.out.split(), r.iterations()), (0, ["0", "1"], 2))
+                "    print(i)", "--iterations", "2", "--control", "1")
+        self.assertEqual((r.status, r.out.split(), r.iterations()), (0, ["0", "1", "2"], 2))
         self.assertIn("stopped the script: 2 iterations are recorded", r.err)
 
     def test_goes_on_unwatched_when_asked_to(self):
@@ -263,6 +263,47 @@ class Script(unittest.TestCase):
         r = Run(TRAIN + "import os, signal\nfor i in range(9):\n    iteration()\n"
                 "    if i == 2: os.kill(os.getpid(), signal.SIGTERM)", "--iterations", "5")
         self.assertEqual((r.status, r.iterations()), (128 + signal.SIGTERM, 2))
+
+
+class Control(unittest.TestCase):
+    """Iterations without the recorder, after those with it."""
+
+    def test_runs_unwatched_and_is_said(self):
+        r = Run(TRAIN + "from torch.utils import _python_dispatch as d\n"
+                "for i in range(99):\n    iteration()\n"
+                "    print(d._get_current_dispatch_mode() is not None)", "--iterations", "2")
+        self.assertEqual((r.status, r.out.split()), (0, ["True"] * 2 + ["False"] * 3))
+        self.assertEqual(r.iterations(), 2)
+        said = re.search(r"unwatched iterations after them: (.*)\n.*taken off: (.*) us", r.err)
+        self.assertEqual([len(x.split()) for x in said.groups()], [3, 2])
+
+    def test_failure_in_it_keeps_what_was_recorded(self):
+        r = Run(TRAIN + "for i in range(9):\n    iteration()\n    if i == 4: boom")
+        self.assertEqual((r.status, r.iterations()), (1, 3))
+        self.assertIn("3 whole iterations are kept", r.err)
+
+    def test_arithmetic(self):
+        """Kernels of 100, 5000 and 9000 ns, gaps of 10000 and 500 with 4 and 1 operators."""
+        sys.path.insert(0, os.path.join(ROOT, "scripts"))
+        from gmemsim_record.control import excess, host_ns, relieved
+        from gmemsim_record.events import GAP, KERNEL
+        sys.path.pop(0)
+        events = [(GAP, 10000, "forward", 4), *[(KERNEL, n, None) for n in (100, 5000, 9000)],
+                  (KERNEL, 7777, "of a device"), (GAP, 500, "backward", 1)]
+        self.assertEqual(relieved(events, 5, 0, 0.25), events)
+        # a quarter of 400 from each kernel, three from each gap's operators; two operators
+        # were no kernels and theirs comes from the gaps in proportion
+        self.assertEqual([e[1] for e in relieved(events, 5, 400, 0.25)],
+                         [8800 - 195, 0, 4900, 8900, 7777, 200 - 5])
+        for each, left in ((4000, 4600), (6000, 0)):
+            self.assertEqual(host_ns(relieved(events, 5, each, 0.25)), left)
+        self.assertEqual(host_ns(relieved(events, 5, -1000, 0.25)), host_ns(events) + 5000)
+        # 10000 is usual; 10 us more of 4 operators, at most the recorder's 2 each; 0.2 back
+        told = [9000, 10000, 11000]
+        mine = [(20000, 8000, 4), (9800, 8000, 4), (8000, 8000, 4)]
+        self.assertEqual(excess(mine, told, 200), [2000, -50, -200])
+        self.assertEqual(excess(mine, [], 200), [0, 0, 0])
+        self.assertEqual(excess([*mine[:2], (8000, 8000, 3)], told, 200), [-50] * 3)
 
 
 class Limits(unittest.TestCase):

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an iteration is made of while it waits to be written: tuples that begin with one of
+
+  ALLOC   storage
+  FREE    storage
+  KERNEL  ns, timer (None on the host), work, class, phase, storages by position
+  GAP     ns, phase, operators since the gap before
+  MARK    number of the iteration
+"""
+ALLOC, FREE, KERNEL, GAP, MARK = range(5)
