@@ -21,7 +21,8 @@ ABOUT = """Record the memory behaviour of an unmodified PyTorch script.
 The script runs as it is, under a dispatch mode that sees each operator of forward, backward
 and optimizer: what it read and wrote, how long it took, which tensors appeared and died.
 The first --skip iterations only warm up (the optimizer makes its state in the first); then
---iterations are recorded, and the script is stopped, or goes on alone with --go-on.
+--iterations are recorded; --control more run unwatched, to tell what being watched cost;
+then the script is stopped, or goes on alone with --go-on.
 
 An iteration ends when Optimizer.step() returns (of the optimizer that stepped first, where
 there are several). A script whose loop is another may say so itself:
@@ -44,7 +45,7 @@ READING = """what one must know to read a trace:
 
   On a CPU the operators stand for a device's kernels. Time between them is a kernel
   `host.time` at each turn of the loop, so an iteration adds up to its wall time less the
-  recorder's. What the script does between optimizer and forward (phase data) and item()
+  recorder's; what it still took longer than the unwatched ones is taken off too. What the script does between optimizer and forward (phase data) and item()
   are host accesses. The optimizer's scalars are left out: beside a GPU they live on the host.
 
 kinds: weight (parameters, buffers), gradient (a parameter's .grad), optimizer (tensors in
