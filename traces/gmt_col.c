@@ -3,9 +3,8 @@
 #include "traces/gmt_col.h"
 
 enum {
-	FEW = 64,	/* numbers; fewer are varints */
-	SEEN = 1 << 16, /* runs of numbers that are remembered to weigh codings */
-	CLASS_BITS = 3	/* of a class, compressed: a guess */
+	FEW = 64,      /* numbers; fewer are varints */
+	CLASS_BITS = 3 /* of a class, compressed: a guess */
 };
 
 void gmt_col_fini(struct gmt_col *c)
@@ -73,7 +72,9 @@ struct weights {
 
 static struct weights weigh(const struct gmt_col *c)
 {
-	u32 *seen = gs_calloc(SEEN, sizeof(*seen));
+	/* runs by hash, most of them remembered: a run comes again after a whole iteration */
+	int bits = fls64(c->n) + 2;
+	u32 *seen = gs_calloc(1ULL << bits, sizeof(*seen));
 	struct weights w = { 0 };
 
 	for (size_t i = 0; i < c->n; i++) {
@@ -84,9 +85,9 @@ static struct weights weigh(const struct gmt_col *c)
 			key = (key ^ (i >= k ? c->v[i - k] : 0) ^ key >> 29) *
 			      0xbf58476d1ce4e5b9ULL;
 		w.parts += len > 1 ? len - 1 : 0;
-		if (seen[key >> 48] == (u32)key)
+		if (seen[key >> (64 - bits)] == (u32)key)
 			continue;
-		seen[key >> 48] = (u32)key;
+		seen[key >> (64 - bits)] = (u32)key;
 		w.parts += CLASS_BITS;
 		w.varints += 8 * gmt_varint_bytes(c->v[i]);
 	}

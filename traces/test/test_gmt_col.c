@@ -72,6 +72,24 @@ static void what_comes_again_stays_in_bytes(void **state)
 	gmt_col_fini(&c);
 }
 
+/* Rows that a job looks up, and updates an iteration of other things later. */
+static void what_comes_again_much_later_stays_in_bytes(void **state)
+{
+	enum { MANY = 100000 };
+	struct gmt_col c = { 0 };
+
+	for (u32 twice = 0; twice < 2; twice++) {
+		struct ops o = { .state = 4 };
+
+		for (u32 i = 0; i < MANY; i++)
+			gmt_col_put(&c, ops_random(&o, 1 << 12));
+	}
+	assert_int_equal(round_trip(&c), GMT_VARINTS);
+	c.n = MANY;
+	assert_int_equal(round_trip(&c), GMT_PARTS);
+	gmt_col_fini(&c);
+}
+
 static void a_section_cut_anywhere_is_found(void **state)
 {
 	struct ops o = { .state = 3 };
@@ -148,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_of_any_length_come_back),
 		cmocka_unit_test(what_comes_again_stays_in_bytes),
+		cmocka_unit_test(what_comes_again_much_later_stays_in_bytes),
 		cmocka_unit_test(a_section_cut_anywhere_is_found),
 		cmocka_unit_test(places_are_found_as_they_are_told),
 		cmocka_unit_test(the_next_layer_is_guessed),
