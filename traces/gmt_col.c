@@ -182,7 +182,7 @@ static void parts_ahead(struct gmt_cur *k)
 
 u64 gmt_get_part(struct gmt_cur *k)
 {
-	if (k->at == k->n)
+	if (k->at == k->n && tr_left(&k->classes))
 		parts_ahead(k);
-	return k->n ? k->v[k->at++] : tr_cur_fail(&k->c);
+	return k->at < k->n ? k->v[k->at++] : tr_cur_fail(&k->c);
 }
