@@ -12,7 +12,7 @@
  *	gen_job.c     what may be asked for     gen_run.c    iterations, pipeline
  *	gen_parallel.c  shares of devices       gen_param.c  parameters, optimizers
  *	gen_transformer.c gen_blocks.c gen_cnn.c gen_dlrm.c  families of networks
- *	gen_ops.c gen_attn.c gen_conv.c gen_rows.c  operators, forward and backward
+ *	gen_ops.c gen_loss.c gen_attn.c gen_conv.c gen_rows.c  operators, both ways
  *	gen_comm.c    collectives               gen_tape.c   nodes and gradients
  *	gen_emit.c    tensors with addresses, kernels, the writer
  *
@@ -224,6 +224,9 @@ void gen_k_end(struct gen *g);
 void gen_k_end_bytes(struct gen *g, u64 bytes); /* what is moved is not what is touched */
 /* Only on device number @i of the group; duration in ps (0: by roofline). */
 void gen_k_end_on(struct gen *g, u32 i, u64 bytes, u64 duration_ps);
+/* A whole kernel: reads @a and @b (or NULL), writes a new value, which is named after it. */
+struct gen_val *gen_op(struct gen *g, const char *name, u8 opclass, u64 flops, struct gen_val *a,
+		       struct gen_val *b, u64 elems);
 void gen_host(struct gen *g, struct gen_val *v, u64 off, u64 bytes, u8 access);
 /* An input in place of *v, written by the host. */
 void gen_refill(struct gen *g, struct gen_val **v, u8 dtype, u64 elems, const char *fmt, ...)
@@ -246,6 +249,9 @@ void gen_save(struct gen_node *n, u32 i, struct gen_val *v); /* holds; n may be 
 void gen_give_grad(struct gen *g, struct gen_val *v, struct gen_val *grad);
 /* Take the gradient of the node's output. */
 struct gen_val *gen_take_grad(struct gen_node *n);
+/* Backward by one kernel: from the output's gradient and @saved to the input's, of @elems. */
+void gen_back_op(struct gen *g, struct gen_node *n, const char *name, u8 opclass, u64 flops,
+		 struct gen_val *saved, u64 elems);
 /* Run backward from the end of @t and empty it. */
 void gen_backward(struct gen *g, struct gen_tape *t);
 
@@ -316,7 +322,7 @@ struct gen_val *gen_mul(struct gen *g, struct gen_val *a, struct gen_val *b);
 struct gen_val *gen_dropout(struct gen *g, struct gen_val *x);
 /* Some of the rows: the first token of each sequence. */
 struct gen_val *gen_select(struct gen *g, struct gen_val *x, u64 elems);
-/* @cut: each device of tp has some of the classes. */
+/* gen_loss.c: cross entropy; @cut: each device of tp has some of the classes. */
 struct gen_val *gen_loss(struct gen *g, struct gen_val *logits, struct gen_val *labels, u64 rows,
 			 u64 classes, bool cut);
 

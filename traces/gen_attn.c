@@ -17,20 +17,6 @@
 
 enum { SOFTMAX = 5, SOFTMAX_BACK = 4 };
 
-static struct gen_val *op(struct gen *g, const char *name, u8 opclass, u64 flops, struct gen_val *a,
-			  struct gen_val *b, u64 elems)
-{
-	struct gen_val *out = gen_tmp(g, g->dtype, elems, name + 5);
-
-	gen_k(g, name, opclass, flops);
-	gen_touch(g, a, GS_READ);
-	if (b)
-		gen_touch(g, b, GS_READ);
-	gen_touch(g, out, GS_WRITE);
-	gen_k_end(g);
-	return out;
-}
-
 /* Elements of queries, of keys or values as they come, and of one square. */
 static u64 q_elems(const struct gen_attn *a)
 {
@@ -84,8 +70,8 @@ enum { Q, K, V, SOFT, DROPPED, MASK };
 static struct gen_val *from_heads(struct gen *g, struct gen_val *d, u64 elems)
 {
 	if (elems != d->elems)
-		return gen_next(g, d, op(g, "aten.sum", GS_REDUCE, d->elems, d, NULL, elems));
-	return gen_next(g, d, op(g, "aten.clone", GS_COPY, 0, d, NULL, elems));
+		return gen_next(g, d, gen_op(g, "aten.sum", GS_REDUCE, d->elems, d, NULL, elems));
+	return gen_next(g, d, gen_op(g, "aten.clone", GS_COPY, 0, d, NULL, elems));
 }
 
 static struct gen_val *scores_back(struct gen *g, struct gen_node *n, struct gen_val *d)
@@ -97,18 +83,18 @@ static struct gen_val *scores_back(struct gen *g, struct gen_node *n, struct gen
 		const char *name =
 			g->o.kernels == GEN_CPU ? "aten.mul" : "aten.native_dropout_backward";
 
-		d = gen_next(g, d, op(g, name, GS_ELEMENTWISE, sq, d, n->saved[MASK], sq));
+		d = gen_next(g, d, gen_op(g, name, GS_ELEMENTWISE, sq, d, n->saved[MASK], sq));
 		gen_drop(g, n->saved[MASK]);
 		n->saved[MASK] = NULL;
 	}
 	d = gen_next(g, d,
-		     op(g, "aten._softmax_backward_data", GS_SOFTMAX, SOFTMAX_BACK * sq, d,
-			n->saved[SOFT], sq));
+		     gen_op(g, "aten._softmax_backward_data", GS_SOFTMAX, SOFTMAX_BACK * sq, d,
+			    n->saved[SOFT], sq));
 	gen_drop(g, n->saved[SOFT]);
 	n->saved[SOFT] = NULL;
 	if (a->causal)
-		d = gen_next(g, d, op(g, "aten.masked_fill", GS_ELEMENTWISE, sq, d, NULL, sq));
-	return gen_next(g, d, op(g, "aten.div", GS_ELEMENTWISE, sq, d, NULL, sq));
+		d = gen_next(g, d, gen_op(g, "aten.masked_fill", GS_ELEMENTWISE, sq, d, NULL, sq));
+	return gen_next(g, d, gen_op(g, "aten.div", GS_ELEMENTWISE, sq, d, NULL, sq));
 }
 
 /* Softmax and dropout of the scores; what backward needs goes into @n. */
@@ -119,10 +105,10 @@ static struct gen_val *weights(struct gen *g, const struct gen_attn *a, struct g
 	u64 sq = square(a);
 	struct gen_val *p, *dropped;
 
-	s = gen_next(g, s, op(g, "aten.div", GS_ELEMENTWISE, sq, s, NULL, sq));
+	s = gen_next(g, s, gen_op(g, "aten.div", GS_ELEMENTWISE, sq, s, NULL, sq));
 	if (a->causal)
-		s = gen_next(g, s, op(g, "aten.masked_fill", GS_ELEMENTWISE, sq, s, NULL, sq));
-	p = gen_next(g, s, op(g, "aten._softmax", GS_SOFTMAX, SOFTMAX * sq, s, NULL, sq));
+		s = gen_next(g, s, gen_op(g, "aten.masked_fill", GS_ELEMENTWISE, sq, s, NULL, sq));
+	p = gen_next(g, s, gen_op(g, "aten._softmax", GS_SOFTMAX, SOFTMAX * sq, s, NULL, sq));
 	gen_save(n, SOFT, p);
 	/* dropout's own node would keep its mask: take it over */
 	g->tape = n ? &inner : NULL;
@@ -147,17 +133,17 @@ static void math_back(struct gen *g, struct gen_node *n)
 	struct gen_val *dout = gen_take_grad(n), *d, *dq, *dk, *dv;
 
 	if (!n->saved[SOFT]) { /* let go of, to be made again */
-		d = op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], n->saved[K], square(a));
+		d = gen_op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], n->saved[K], square(a));
 		gen_drop(g, weights(g, a, n, d));
 	}
-	d = gen_next(g, dout, op(g, "aten.clone", GS_COPY, 0, dout, NULL, q));
-	dv = op(g, "aten.bmm", GS_GEMM, f, n->saved[DROPPED], d, q);
+	d = gen_next(g, dout, gen_op(g, "aten.clone", GS_COPY, 0, dout, NULL, q));
+	dv = gen_op(g, "aten.bmm", GS_GEMM, f, n->saved[DROPPED], d, q);
 	gen_drop(g, n->saved[DROPPED]);
 	n->saved[DROPPED] = NULL;
-	d = gen_next(g, d, op(g, "aten.bmm", GS_GEMM, f, d, n->saved[V], square(a)));
+	d = gen_next(g, d, gen_op(g, "aten.bmm", GS_GEMM, f, d, n->saved[V], square(a)));
 	d = scores_back(g, n, d);
-	dk = op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], d, q);
-	dq = gen_next(g, d, op(g, "aten.bmm", GS_GEMM, f, d, n->saved[K], q));
+	dk = gen_op(g, "aten.bmm", GS_GEMM, f, n->saved[Q], d, q);
+	dq = gen_next(g, d, gen_op(g, "aten.bmm", GS_GEMM, f, d, n->saved[K], q));
 	dv = from_heads(g, dv, kv_elems(a));
 	dq = from_heads(g, dq, q);
 	if (n->in[1] || kv_elems(a) != q)
@@ -183,8 +169,8 @@ static struct gen_val *math(struct gen *g, const struct gen_attn *a, struct gen_
 	u64 n_q = q_elems(a);
 	u32 of = k ? 1 : 3;
 	struct gen_val *hq = to_heads(g, q, n_q, 0, of), *hk = to_heads(g, k ? k : q, n_q, 1, of);
-	struct gen_val *s = op(g, "aten.bmm", GS_GEMM, product_flops(a), hq, hk, square(a)), *hv,
-		       *o;
+	struct gen_val *s = gen_op(g, "aten.bmm", GS_GEMM, product_flops(a), hq, hk, square(a)),
+		       *hv, *o;
 	struct gen_node *n = gen_node(g, math_back, q, NULL);
 
 	gen_also(n, k);
@@ -196,10 +182,10 @@ static struct gen_val *math(struct gen *g, const struct gen_attn *a, struct gen_
 	s = weights(g, a, g->o.checkpoint == GEN_ATTN_AGAIN ? NULL : n, s);
 	hv = to_heads(g, v ? v : q, n_q, 2, of);
 	gen_save(n, V, hv);
-	o = op(g, "aten.bmm", GS_GEMM, product_flops(a), s, hv, n_q);
+	o = gen_op(g, "aten.bmm", GS_GEMM, product_flops(a), s, hv, n_q);
 	gen_drop(g, s);
 	gen_drop(g, hv);
-	o = gen_next(g, o, op(g, "aten.clone", GS_COPY, 0, o, NULL, n_q));
+	o = gen_next(g, o, gen_op(g, "aten.clone", GS_COPY, 0, o, NULL, n_q));
 	if (n) {
 		n->out = gen_ref(o);
 		n->arg = a;

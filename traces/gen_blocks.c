@@ -134,14 +134,11 @@ static void added_back(struct gen *g, struct gen_node *n)
 static struct gen_val *with_param(struct gen *g, struct gen_val *x, struct gen_param *p, u64 elems,
 				  const char *name)
 {
-	struct gen_val *y = gen_tmp(g, g->dtype, elems, name + 5);
-	struct gen_node *n = gen_node(g, added_back, x, y);
 	bool add = elems == x->elems;
+	struct gen_val *y =
+		gen_op(g, name, add ? GS_ELEMENTWISE : GS_COPY, add ? elems : 0, x, p->w, elems);
+	struct gen_node *n = gen_node(g, added_back, x, y);
 
-	gen_k(g, name, add ? GS_ELEMENTWISE : GS_COPY, add ? elems : 0);
-	gen_in(g, x, p->w);
-	gen_out(g, y);
-	gen_k_end(g);
 	if (n)
 		n->p[0] = p;
 	return y;

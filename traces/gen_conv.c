@@ -175,15 +175,10 @@ struct gen_val *gen_batch_norm(struct gen *g, struct gen_val *x, const struct ge
 
 static void max_pool_back(struct gen *g, struct gen_node *n)
 {
-	struct gen_val *dy = gen_take_grad(n), *dx;
+	u64 elems = n->saved[0]->elems;
 
-	dx = gen_tmp(g, g->dtype, n->saved[0]->elems, "max_pool2d_with_indices_backward");
-	gen_k(g, "aten.max_pool2d_with_indices_backward", GS_POOL, dx->elems);
-	gen_in(g, dy, n->saved[1]);
-	gen_out(g, dx);
-	gen_k_end(g);
-	gen_drop(g, dy);
-	gen_give_grad(g, n->in[0], dx);
+	gen_back_op(g, n, "aten.max_pool2d_with_indices_backward", GS_POOL, elems, n->saved[1],
+		    elems);
 }
 
 /* Windows of 3 x 3, two apart. */
@@ -207,26 +202,15 @@ struct gen_val *gen_max_pool(struct gen *g, struct gen_val *x, u64 batch, u64 ch
 
 static void avg_pool_back(struct gen *g, struct gen_node *n)
 {
-	struct gen_val *dy = gen_take_grad(n), *dx = gen_tmp(g, g->dtype, n->dim[0], "div");
-
-	gen_k(g, "aten.div", GS_ELEMENTWISE, dx->elems);
-	gen_in(g, dy);
-	gen_out(g, dx);
-	gen_k_end(g);
-	gen_drop(g, dy);
-	gen_give_grad(g, n->in[0], dx);
+	gen_back_op(g, n, "aten.div", GS_ELEMENTWISE, n->dim[0], NULL, n->dim[0]);
 }
 
 /* The mean of each of @rows planes. */
 struct gen_val *gen_avg_pool(struct gen *g, struct gen_val *x, u64 rows)
 {
-	struct gen_val *y = gen_tmp(g, g->dtype, rows, "mean");
+	struct gen_val *y = gen_op(g, "aten.mean", GS_REDUCE, x->elems, x, NULL, rows);
 	struct gen_node *n = gen_node(g, avg_pool_back, x, y);
 
-	gen_k(g, "aten.mean", GS_REDUCE, x->elems);
-	gen_in(g, x);
-	gen_out(g, y);
-	gen_k_end(g);
 	if (n)
 		n->dim[0] = x->elems;
 	return y;

@@ -316,6 +316,19 @@ void gen_k_end(struct gen *g)
 	gen_k_end_bytes(g, g->kbytes);
 }
 
+struct gen_val *gen_op(struct gen *g, const char *name, u8 opclass, u64 flops, struct gen_val *a,
+		       struct gen_val *b, u64 elems)
+{
+	const char *bare = strncmp(name, "aten.", 5) ? name : name + 5;
+	struct gen_val *out = gen_tmp(g, g->dtype, elems, bare);
+
+	gen_k(g, name, opclass, flops);
+	gen_in(g, a, b);
+	gen_out(g, out);
+	gen_k_end(g);
+	return out;
+}
+
 void gen_host(struct gen *g, struct gen_val *v, u64 off, u64 bytes, u8 access)
 {
 	for (u32 i = 0; i < v->grp->n && bytes; i++) {

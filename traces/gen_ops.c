@@ -8,7 +8,7 @@
 #include "traces/gen.h"
 
 /* FLOPs an element that the recorder counts. */
-enum { NORM = 7, NORM_BACK = 14, LOG_SOFTMAX = 5, LOG_SOFTMAX_BACK = 4 };
+enum { NORM = 7, NORM_BACK = 14 };
 
 /* ---- linear ------------------------------------------------------------------ */
 
@@ -146,36 +146,20 @@ const struct gen_unary gen_sigmoid = { "aten.sigmoid", "aten.sigmoid_backward", 
 const struct gen_unary gen_rope = { "rope", "rope_backward", 3, 3, GEN_KEEP_NONE };
 /* clang-format on */
 
-static const char *bare(const char *name)
-{
-	return name[0] == 'a' && name[4] == '.' ? name + 5 : name;
-}
-
 static void unary_back(struct gen *g, struct gen_node *n)
 {
 	const struct gen_unary *u = n->arg;
-	struct gen_val *dy = gen_take_grad(n), *dx;
+	u64 elems = n->out->elems;
 
-	dx = gen_tmp(g, g->dtype, dy->elems, bare(u->back));
-	gen_k(g, u->back, GS_ELEMENTWISE, u->back_flops * dy->elems);
-	gen_in(g, dy);
-	if (n->saved[0])
-		gen_in(g, n->saved[0]);
-	gen_out(g, dx);
-	gen_k_end(g);
-	gen_drop(g, dy);
-	gen_give_grad(g, n->in[0], dx);
+	gen_back_op(g, n, u->back, GS_ELEMENTWISE, u->back_flops * elems, n->saved[0], elems);
 }
 
 struct gen_val *gen_unary(struct gen *g, struct gen_val *x, const struct gen_unary *u)
 {
-	struct gen_val *y = gen_tmp(g, g->dtype, x->elems, bare(u->name));
+	struct gen_val *y =
+		gen_op(g, u->name, GS_ELEMENTWISE, u->flops * x->elems, x, NULL, x->elems);
 	struct gen_node *n = gen_node(g, unary_back, x, y);
 
-	gen_k(g, u->name, GS_ELEMENTWISE, u->flops * x->elems);
-	gen_in(g, x);
-	gen_out(g, y);
-	gen_k_end(g);
 	if (u->keep != GEN_KEEP_NONE)
 		gen_save(n, 0, u->keep == GEN_KEEP_IN ? x : y);
 	if (n)
@@ -196,24 +180,14 @@ struct gen_val *gen_relu_(struct gen *g, struct gen_val *x)
 	return gen_hold(x);
 }
 
-/* The smaller operand was repeated along the batch: its gradient is a sum. */
-static struct gen_val *sum_to(struct gen *g, struct gen_val *dy, u64 elems)
-{
-	struct gen_val *sum = gen_tmp(g, g->dtype, elems, "sum");
-
-	gen_k(g, "aten.sum", GS_REDUCE, dy->elems);
-	gen_in(g, dy);
-	gen_out(g, sum);
-	gen_k_end(g);
-	return sum;
-}
-
+/* An operand that was repeated along the batch has the sum for a gradient. */
 static void add_back(struct gen *g, struct gen_node *n)
 {
 	struct gen_val *dy = gen_take_grad(n), *b = n->in[1];
 
 	if (b && b->wants_grad && b->elems < dy->elems)
-		gen_give_grad(g, b, sum_to(g, dy, b->elems));
+		gen_give_grad(g, b,
+			      gen_op(g, "aten.sum", GS_REDUCE, dy->elems, dy, NULL, b->elems));
 	else if (b)
 		gen_give_grad(g, b, gen_hold(dy));
 	gen_give_grad(g, n->in[0], dy);
@@ -221,13 +195,9 @@ static void add_back(struct gen *g, struct gen_node *n)
 
 struct gen_val *gen_add(struct gen *g, struct gen_val *a, struct gen_val *b)
 {
-	struct gen_val *y = gen_tmp(g, g->dtype, a->elems, "add");
+	struct gen_val *y = gen_op(g, "aten.add", GS_ELEMENTWISE, a->elems, a, b, a->elems);
 
 	gen_also(gen_node(g, add_back, a, y), b);
-	gen_k(g, "aten.add", GS_ELEMENTWISE, a->elems);
-	gen_in(g, a, b);
-	gen_out(g, y);
-	gen_k_end(g);
 	return y;
 }
 
@@ -243,13 +213,7 @@ struct gen_val *gen_add_(struct gen *g, struct gen_val *a, struct gen_val *b)
 
 static struct gen_val *mul(struct gen *g, struct gen_val *a, struct gen_val *b)
 {
-	struct gen_val *y = gen_tmp(g, g->dtype, a->elems, "mul");
-
-	gen_k(g, "aten.mul", GS_ELEMENTWISE, a->elems);
-	gen_in(g, a, b);
-	gen_out(g, y);
-	gen_k_end(g);
-	return y;
+	return gen_op(g, "aten.mul", GS_ELEMENTWISE, a->elems, a, b, a->elems);
 }
 
 static void mul_back(struct gen *g, struct gen_node *n)
@@ -277,19 +241,11 @@ struct gen_val *gen_mul(struct gen *g, struct gen_val *a, struct gen_val *b)
 
 static void dropout_back(struct gen *g, struct gen_node *n)
 {
-	struct gen_val *dy = gen_take_grad(n), *dx;
+	bool cpu = g->o.kernels == GEN_CPU;
+	u64 elems = n->out->elems;
 
-	if (g->o.kernels == GEN_CPU) {
-		dx = mul(g, dy, n->saved[0]);
-	} else {
-		dx = gen_tmp(g, g->dtype, dy->elems, "native_dropout_backward");
-		gen_k(g, "aten.native_dropout_backward", GS_ELEMENTWISE, dy->elems);
-		gen_in(g, dy, n->saved[0]);
-		gen_out(g, dx);
-		gen_k_end(g);
-	}
-	gen_drop(g, dy);
-	gen_give_grad(g, n->in[0], dx);
+	gen_back_op(g, n, cpu ? "aten.mul" : "aten.native_dropout_backward", GS_ELEMENTWISE, elems,
+		    n->saved[0], elems);
 }
 
 /* On a CPU the mask is made of scaled values, in two kernels, and multiplied with. */
@@ -334,15 +290,7 @@ struct gen_val *gen_dropout(struct gen *g, struct gen_val *x)
 
 static void select_back(struct gen *g, struct gen_node *n)
 {
-	struct gen_val *dy = gen_take_grad(n);
-	struct gen_val *dx = gen_tmp(g, g->dtype, n->dim[0], "select_backward");
-
-	gen_k(g, "aten.select_backward", GS_COPY, 0);
-	gen_in(g, dy);
-	gen_out(g, dx);
-	gen_k_end(g);
-	gen_drop(g, dy);
-	gen_give_grad(g, n->in[0], dx);
+	gen_back_op(g, n, "aten.select_backward", GS_COPY, 0, NULL, n->dim[0]);
 }
 
 struct gen_val *gen_select(struct gen *g, struct gen_val *x, u64 elems)
@@ -357,88 +305,4 @@ struct gen_val *gen_select(struct gen *g, struct gen_val *x, u64 elems)
 	if (n)
 		n->dim[0] = x->elems;
 	return y;
-}
-
-/* ---- cross entropy: where backward begins --------------------------------------------- */
-
-static struct gen_val *cast(struct gen *g, struct gen_val *x, u8 dtype)
-{
-	struct gen_val *y = gen_tmp(g, dtype, x->elems, "_to_copy");
-
-	gen_k(g, "aten._to_copy", GS_COPY, 0);
-	gen_in(g, x);
-	gen_out(g, y);
-	gen_k_end(g);
-	return y;
-}
-
-static void loss_back(struct gen *g, struct gen_node *n)
-{
-	struct gen_val *logp = n->saved[0], *labels = n->saved[1], *one, *d, *dx;
-
-	one = gen_tmp(g, GS_F32, 1, "ones_like");
-	gen_k(g, "aten.ones_like", GS_COPY, 0);
-	gen_out(g, one);
-	gen_k_end(g);
-	d = gen_tmp(g, GS_F32, logp->elems, "nll_loss_backward");
-	gen_k(g, "aten.nll_loss_backward", GS_GATHER, 0);
-	gen_in(g, one, labels, n->saved[2]);
-	gen_out(g, d);
-	gen_k_end(g);
-	gen_drop(g, one);
-	dx = gen_tmp(g, GS_F32, logp->elems, "_log_softmax_backward_data");
-	gen_k(g, "aten._log_softmax_backward_data", GS_SOFTMAX, LOG_SOFTMAX_BACK * logp->elems);
-	gen_in(g, d, logp);
-	gen_out(g, dx);
-	gen_k_end(g);
-	gen_drop(g, d);
-	gen_drop(g, n->saved[0]);
-	n->saved[0] = NULL;
-	if (g->dtype != GS_F32)
-		dx = gen_next(g, dx, cast(g, dx, g->dtype));
-	gen_give_grad(g, n->in[0], dx);
-}
-
-static void nll(struct gen *g, struct gen_val *logp, struct gen_val *labels, u64 rows,
-		struct gen_val *loss, struct gen_val *weight)
-{
-	gen_k(g, "aten.nll_loss_forward", GS_GATHER, 0);
-	gen_touch_row(g, logp, logp->bytes / rows, GS_READ);
-	gen_in(g, labels);
-	gen_out(g, loss, weight);
-	gen_k_end_bytes(g, rows * 4 + labels->bytes + 8);
-}
-
-struct gen_val *gen_loss(struct gen *g, struct gen_val *logits, struct gen_val *labels, u64 rows,
-			 u64 classes, bool cut)
-{
-	struct gen_val *x = g->dtype == GS_F32 ? gen_hold(logits) : cast(g, logits, GS_F32);
-	struct gen_val *logp = gen_tmp(g, GS_F32, rows * classes, "_log_softmax"), *sums;
-	struct gen_val *loss, *weight;
-	struct gen_node *n;
-
-	gen_k(g, "aten._log_softmax", GS_SOFTMAX, LOG_SOFTMAX * logp->elems);
-	gen_in(g, x);
-	gen_out(g, logp);
-	gen_k_end(g);
-	gen_drop(g, x);
-	if (g->s.tp > 1 && cut) { /* largest and sum of each row */
-		sums = gen_tmp(g, GS_F32, 2 * rows, "row_sums");
-		gen_k(g, "aten.logsumexp", GS_REDUCE, logp->elems);
-		gen_in(g, logp);
-		gen_out(g, sums);
-		gen_k_end(g);
-		gen_all_reduce(g, sums);
-		gen_drop(g, sums);
-	}
-	loss = gen_tmp(g, GS_F32, 1, "nll_loss_forward");
-	weight = gen_tmp(g, GS_F32, 1, "nll_loss_forward");
-	nll(g, logp, labels, rows, loss, weight);
-	n = gen_node(g, loss_back, logits, loss);
-	gen_save(n, 0, logp);
-	gen_save(n, 1, labels);
-	gen_save(n, 2, weight);
-	gen_drop(g, logp);
-	gen_drop(g, weight);
-	return loss;
 }

@@ -79,6 +79,16 @@ struct gen_val *gen_take_grad(struct gen_node *n)
 	return grad;
 }
 
+void gen_back_op(struct gen *g, struct gen_node *n, const char *name, u8 opclass, u64 flops,
+		 struct gen_val *saved, u64 elems)
+{
+	struct gen_val *dy = gen_take_grad(n);
+	struct gen_val *dx = gen_op(g, name, opclass, flops, dy, saved, elems);
+
+	gen_drop(g, dy);
+	gen_give_grad(g, n->in[0], dx);
+}
+
 static void node_free(struct gen *g, struct gen_node *n)
 {
 	for (u32 i = 0; i < GS_ARRAY_SIZE(n->saved); i++)
