@@ -10,37 +10,12 @@
 #include <unistd.h>
 
 #include "sim/out.h"
-#include "traces/cmd.h"
+#include "traces/test/command.h"
 #include "traces/test/files.h"
 #include "traces/test/ops.h"
-#include "traces/test/said.h"
 
 static const char file[] = "build/test_trace_cmd.gmt", copy[] = "build/test_trace_cmd_copy.gmt",
 		  text[] = "build/test_trace_cmd.jsonl";
-
-static char *out; /* what the last command printed */
-static const char *err;
-
-/* Run `gmemsim trace WORDS...`; the exit code. */
-static int run(const char *words)
-{
-	char *argv[16] = { "trace" }, *line = gs_strdup(words), *save;
-	FILE *real = stdout;
-	size_t len;
-	int argc = 1, code;
-
-	for (char *w = strtok_r(line, " ", &save); w; w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-	free(out);
-	stdout = open_memstream(&out, &len);
-	said_begin();
-	code = tr_cmd(argc, argv);
-	err = said_end();
-	fclose(stdout);
-	stdout = real;
-	free(line);
-	return code;
-}
 
 static void contains(const char *where, const char *words)
 {
