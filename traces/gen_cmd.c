@@ -39,6 +39,14 @@ static void long_options(struct option *longs)
 	gs_assert(n < MAX_OPTIONS);
 }
 
+/* Is it the name of a description's file, not that of a network? */
+static bool is_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return n > 5 && !strcmp(name + n - 5, ".yaml");
+}
+
 /* GS_EXIT_OK and *done: there was --help. */
 static int parse(int argc, char **argv, struct request *r, bool *done)
 {
@@ -53,9 +61,9 @@ static int parse(int argc, char **argv, struct request *r, bool *done)
 			code = set_row(&gen_option_rows[opt - ROWS], optarg, &r->o);
 		else if (opt == 'o')
 			r->out = optarg;
-		else if (opt == 'm')
+		else if (opt == 'm' && !is_file(optarg))
 			r->model = optarg;
-		else if (opt == 'c')
+		else if (opt == 'm' || opt == 'c')
 			r->config = optarg;
 		else if (opt != 'h')
 			return tr_cmd_option("gen", opt, argv);
@@ -93,7 +101,7 @@ static int make_source(const struct request *r, const char *spec, struct gs_sour
 	struct gen_model m = { 0 };
 	struct tr_writer *w;
 	u64 nparams;
-	int err = gen_model_load(r->model, NULL, &cfg, &m);
+	int err = gen_model_load(r->model, r->config, &cfg, &m);
 
 	if (!err)
 		err = gen_job(&r->o, &m, NULL, &w, &nparams);
@@ -113,8 +121,8 @@ int gen_open(const char *spec, struct gs_source **out)
 
 	optind = 0;
 	err = parse(n, words, &r, &help) ? -EINVAL : 0;
-	if (!err && (help || r.out || r.config)) {
-		gs_err("%s: a name and options of the network are due, no files", spec);
+	if (!err && (help || r.out)) {
+		gs_err("%s: a network and its options are due, no files to write", spec);
 		err = -EINVAL;
 	}
 	if (!err)
@@ -137,6 +145,10 @@ static void print_result(const char *out, const struct gs_job *job, u64 nparams)
 	       out, nparams, job->nkernels, job->ntensors, gs_text_bytes(job->bytes_peak, peak),
 	       job->ndevices, job->ndevices == 1 ? "" : "s", job->niterations,
 	       job->niterations == 1 ? "" : "s", gs_text_bytes((u64)st.st_size, size));
+	printf("replay it: gmemsim run configs/exp/single.yaml --trace %s", out);
+	if (job->ndevices > 1)
+		printf(" --set device.count=%u", job->ndevices);
+	putchar('\n');
 }
 
 static int generate(const struct request *r, const struct gen_model *m, const char *out)
@@ -161,6 +173,15 @@ static int generate(const struct request *r, const struct gen_model *m, const ch
 	return tr_cmd_code(err);
 }
 
+/* "dir/mine.yaml" and "mine" become "mine.gmt", here. */
+static char *name_out(const char *network)
+{
+	const char *base = strrchr(network, '/') ? strrchr(network, '/') + 1 : network;
+	int n = (int)strlen(base) - (is_file(base) ? 5 : 0);
+
+	return gs_asprintf("%.*s.gmt", n, base);
+}
+
 int tr_cmd_gen(int argc, char **argv)
 {
 	struct request r = { 0 };
@@ -179,7 +200,7 @@ int tr_cmd_gen(int argc, char **argv)
 		gs_config_free(cfg);
 		return GS_EXIT_USER;
 	}
-	out = r.out ? gs_strdup(r.out) : gs_asprintf("%s.gmt", r.model ? r.model : m.name);
+	out = r.out ? gs_strdup(r.out) : name_out(r.model ? r.model : r.config);
 	code = generate(&r, &m, out);
 	free(out);
 	gs_config_free(cfg);

@@ -112,7 +112,7 @@ static int refuse_name(const char *name)
 	const char *near = meant(name, names);
 
 	gs_err("trace gen: no configs/model/%s.yaml%s%s%s; `--model list` shows the known models, "
-	       "--config reads any other description",
+	       "a FILE.yaml may describe another",
 	       name, near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 	gen_model_names_free(names);
 	return -ENOENT;

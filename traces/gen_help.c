@@ -49,12 +49,12 @@ void gen_help(void)
 	fputs("usage: gmemsim trace gen --model NAME [options] [-o OUT.gmt]\n\n"
 	      "works a job out from a network's dimensions: its tensors, their lives, its kernels\n"
 	      "with FLOPs and bytes.  Durations depend on the device: replay with\n"
-	      "`workload.timing: roofline`.  traces/GENERATOR.md tells what is assumed and how\n"
-	      "far it is right.\n\n"
+	      "`workload.timing: roofline`, and device.launch_gap for small kernels (decoding).\n"
+	      "traces/GENERATOR.md tells what is assumed and how far it is right.\n\n"
 	      "  --model NAME                         configs/model/NAME.yaml; `--model list` "
 	      "shows "
 	      "all\n"
-	      "  --config FILE.yaml                   another description (the same keys)\n"
+	      "  --model FILE.yaml                    another description (or --config FILE)\n"
 	      "  -o OUT.gmt                           where it goes (NAME.gmt here)\n",
 	      stdout);
 	print_rows();
@@ -74,6 +74,7 @@ void gen_help(void)
 	      "  gmemsim run configs/exp/single.yaml --trace llama.gmt --set device.count=8\n"
 	      "Without a file, where a trace is named (so that a sweep can go over it):\n"
 	      "  gmemsim run configs/exp/single.yaml --trace \"gen:gpt2 --batch 8\"\n"
+	      "  gmemsim run configs/exp/single.yaml --trace \"gen:mine.yaml --batch 8\"\n"
 	      "A recommender whose tables the host reads, and a chat that grows its cache:\n"
 	      "  gmemsim trace gen --model dlrm --batch 2048 --lookup host -o dlrm.gmt\n"
 	      "  gmemsim trace gen --model llama-7b --dtype f16 --phase decode --seq 2048 \\\n"

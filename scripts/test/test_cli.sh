@@ -113,6 +113,7 @@ run 'no trace' 2 'workload.trace' --set workload.trace=
 
 # ---- traces -----------------------------------------------------------------------
 run 'a generated job needs no file' 0 . --trace "gen:gpt2 --batch 1 --seq 8" --set workload.timing=roofline
+run 'a described job needs no file' 0 . --trace "gen:configs/model/gpt2.yaml --batch 1 --seq 8" --set workload.timing=roofline
 run 'a generated job of no known network' 2 'configs/model/gpt9.yaml' --trace gen:gpt9
 run 'a generated job with a wrong option' 2 'unknown option --bathc' --trace "gen:gpt2 --bathc 1"
 run 'a generated job is no file' 2 'no files' --trace "gen:gpt2 -o x"

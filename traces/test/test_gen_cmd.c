@@ -101,7 +101,7 @@ static void wrong_descriptions_are_refused(void **state)
 
 		fprintf(f, "model:\n  name: mine\n  %s\n", files[i][0]);
 		fclose(f);
-		assert_int_equal(gen("--config build/test_gen.yaml"), GS_EXIT_USER);
+		assert_int_equal(gen("--model build/test_gen.yaml"), GS_EXIT_USER);
 		if (!strstr(err, files[i][1]))
 			fail_msg("%s: wanted '%s', got '%s'", files[i][0], files[i][1], err);
 	}
@@ -126,6 +126,10 @@ static void a_job_is_written(void **state)
 {
 	assert_int_equal(gen("--model gpt2 --batch 1 --seq 8 -o build/test_gen.gmt"), GS_EXIT_OK);
 	assert_non_null(strstr(out, "build/test_gen.gmt: 124439808 parameters, "));
+	assert_int_equal(gen("--model gpt2 --batch 1 --seq 8 --parallel dp=2 -o "
+			     "build/test_gen.gmt"),
+			 GS_EXIT_OK);
+	assert_non_null(strstr(out, "--trace build/test_gen.gmt --set device.count=2\n"));
 	unlink("build/test_gen.gmt");
 	free(out);
 	out = NULL;
