@@ -12,6 +12,8 @@ The trace is replayed by `gmemsim run` with unlimited memory and recorded durati
   recorded  wall time of an iteration less the recorder's share, as it says itself
   ideal     simulated time of the same iteration
   peak      most bytes alive: of the trace, and of the profiler's events
+  segments  on a GPU: bytes of the trace's when its last iteration ends, which have to be
+            torch.cuda.memory_reserved(); else the exit status is 1
 
 On a CPU `ideal` must be what was recorded, and both near `plain`. On a GPU idle time between
 operators is missing from the first two. Run it on a machine that does nothing else.
@@ -107,6 +109,16 @@ def table(plain, recorded, ideal, stretch, peaks):
               f"{100 * (trace / profiler - 1):+.3f} %")
 
 
+def segments(said):
+    """Are all GPUs' segments those of the allocator?"""
+    rows = re.findall(r"(cuda:\d+): when the last iteration ended, segments of (\d+) bytes; "
+                      r"memory_reserved (\d+)", said)
+    for device, ours, reserved in rows:
+        print(f"segments    trace {ours}  memory_reserved {reserved}  {device}  "
+              f"{'the same' if ours == reserved else 'NOT THE SAME'}")
+    return all(ours == reserved for _, ours, reserved in rows)
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, usage="check_recording.py [options] -- "
                                 "train.py [its arguments]",
@@ -150,7 +162,7 @@ def main():
               re.search(r"took ([\d.]+) times", said)[1], (ours, profiler or None))
         if a.output:
             shutil.move(trace, a.output)
-    return 0
+    return 0 if segments(said) else 1
 
 
 if __name__ == "__main__":

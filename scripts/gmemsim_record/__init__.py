@@ -8,6 +8,7 @@
   recorder.py  the dispatch mode: one event for each operator
   mode.py      the way from PyTorch to such a mode
   storages.py  which tensors live, what they are called, of what kind they are
+  segments.py  which memory CUDA's caching allocator holds
   ops.py       what an operator reads and writes, from its schema
   work.py      what a call of it moves and computes, remembered by the layouts of its operands
   flops.py     how many floating-point operations it does

@@ -40,7 +40,8 @@ READING = """what one must know to read a trace:
 
   On a GPU durations come from CUDA events around each operator. The recorder launches
   slower than plain PyTorch, so operators below some 10 us look longer than they are, and
-  idle time between operators is not recorded. Addresses are those of the caching allocator;
+  idle time between operators is not recorded. Addresses are those of the caching allocator,
+  and what it maps and unmaps (its segments) stands before the operator that made it do so;
   only device tensors are recorded. torch.compile is switched off (it hides operators).
 
   On a CPU the operators stand for a device's kernels. Time between them is a kernel
@@ -254,8 +255,10 @@ def main(argv=None):
         say("seconds of the iterations: " + " ".join(f"{s:.6g}" for s in loop.seconds))
         return status
     report(a, rec, loop, emitter, time.monotonic() - began)
-    for line in cuda_memory(emitter.devices):
+    for line in cuda_memory(emitter):
         say(line)
+    if rec.segments.why_not:
+        say(f"warning: the allocator's segments are not in the trace: {rec.segments.why_not}")
     if loop.why and not a.go_on:
         say(f"stopped the script: {loop.why}")
     return status

@@ -3,7 +3,7 @@
 own tensors and operators are left out: their memory is not the device's."""
 import torch
 
-from .events import ALLOC, FREE, GAP, KERNEL, MARK
+from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT
 
 CPU = torch.device("cpu")
 HOST = ("cpu", "meta")                              # types of device whose memory is not a device's
@@ -22,6 +22,7 @@ class Emitter:
         self.streams, self.absent = {}, set()
         self.kernels = self.tensors = self.live = self.peak = self.flops = self.bytes = 0
         self.peak_by_kind, self.by_kind = {}, {}
+        self.reserved, self.itself = {}, {}         # bytes by GPU: of the trace, PyTorch's own
 
     def __call__(self, events):
         """Write the events of an iteration (None: forget all); returns the size of the trace."""
@@ -34,7 +35,7 @@ class Emitter:
         if self.out is None:
             self.begin(events)
         does = {ALLOC: self.alloc, FREE: self.free, KERNEL: self.kernel, GAP: self.gap,
-                MARK: self.mark}
+                MARK: self.mark, SEGMENT: self.segment, RESERVED: self.reserves}
         for e in events:
             does[e[0]](*e[1:])
         return self.out.size()
@@ -76,6 +77,16 @@ class Emitter:
         if s.t is not None:
             self.account(s, -1)
             self.out.put({"ev": "free", "t": s.t})
+
+    def segment(self, free, number, begin, size):
+        d = torch.device("cuda", number)
+        if d in self.index:
+            self.reserved[d] = self.reserved.get(d, 0) + (-size if free else size)
+            self.out.put({"ev": "segment_free" if free else "segment_alloc", "va": begin,
+                          "bytes": size, "dev": self.index[d]})
+
+    def reserves(self, number, size):
+        self.itself[torch.device("cuda", number)] = size
 
     def mark(self, i):
         self.out.put({"ev": "mark", "name": "iteration", "index": i})
@@ -126,9 +137,12 @@ def device_name(d):
     return f"{d} {torch.cuda.get_device_name(d)}" if d.type == "cuda" else str(d)
 
 
-def cuda_memory(devices):
-    """What PyTorch itself says of its allocator, a line for each GPU."""
-    for d in devices:
+def cuda_memory(emitter):
+    """What PyTorch itself says of its allocator, lines for each GPU."""
+    for d in emitter.devices:
         if d.type == "cuda":
             yield (f"{d}: PyTorch's own peak {torch.cuda.max_memory_allocated(d)} bytes (with the "
                    f"operators' scratch), reserved in segments {torch.cuda.max_memory_reserved(d)}")
+        if d in emitter.reserved:
+            yield (f"{d}: when the last iteration ended, segments of {emitter.reserved[d]} bytes; "
+                   f"memory_reserved {emitter.itself.get(d)}")

@@ -13,10 +13,11 @@ from torch.utils import _python_dispatch
 
 from .clock import Timer, now
 from .control import excess, host_ns, relieved, shortened
-from .events import ALLOC, FREE, GAP, KERNEL, MARK
+from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT
 from .flops import tensors_in
 from .mode import Mode
 from .ops import Plan
+from .segments import Segments
 from .storages import Storages
 from .work import Works
 
@@ -33,6 +34,7 @@ class Recorder(Mode):
         self.watching, self.works = watching, Works(gather_spans)
         self.storages = Storages(lambda s: self.event(ALLOC, s), lambda s: self.event(FREE, s),
                                  self.here)
+        self.segments = Segments()
         self.plans, self.events, self.buffered = {}, [], 0
         self.waiting, self.waiting_size = [], 0     # whole iterations, as long as they fit
         self.loop, self.off, self.entered = None, False, False
@@ -59,7 +61,8 @@ class Recorder(Mode):
 
     def start(self):
         self.storages.look_at_all()
-        self.events = [(ALLOC, s) for s in self.storages if s.bytes]
+        self.events = [(SEGMENT, *c) for c in self.segments.begin()] + \
+                      [(ALLOC, s) for s in self.storages if s.bytes]
         self.buffered = len(self.events)
 
     def mark(self, n):
@@ -70,6 +73,9 @@ class Recorder(Mode):
     def whole(self, n):
         begin = now()
         self.storages.look_at_all()
+        if self.segments.moved_at_all():
+            self.segments_moved(len(self.events))
+        self.events += [(RESERVED, d, torch.cuda.memory_reserved(d)) for d in self.segments.seen]
         self.idle(begin)
         self.book_gap()
         events = self.events if self.gap >= 0 else shortened(self.events, -self.gap)
@@ -155,6 +161,14 @@ class Recorder(Mode):
         self.events.append((GAP, ns, self.gap_phase or "data", self.seen - self.gap_seen))
         self.gap_seen = self.seen
 
+    def segments_moved(self, at):
+        """Tell it before the events from @at on. What was unmapped had no tensors any more."""
+        after, self.events = self.events[at:], self.events[:at]
+        self.storages.look_at_all()
+        for change in self.segments.changes(self.storages):
+            self.event(SEGMENT, *change)
+        self.events += after
+
     def here(self):
         return self.loop.phase, f"{self.mods[-1]}/{self.op}" if self.mods else self.op
 
@@ -194,6 +208,7 @@ class Recorder(Mode):
         device = device_of(held, kwargs)
         timed = plan.moves and loop.recording
         timer = Timer(device) if timed and device is not None else None
+        at = len(self.events)
         start = now()
         out = func(*args, **kwargs)
         ns = max(now() - start - watching.inside, 0)
@@ -206,6 +221,8 @@ class Recorder(Mode):
         if timed and worked:
             if timer:
                 timer.stop(place(device, made), ns)
+                if timer.device.type == "cuda" and self.segments.moved(timer.device.index):
+                    self.segments_moved(at)
             self.kernel(self.works.of(plan, a, ins, held, made, outs),
                         [*held, *[s for _, s in made]], ns, timer, phase)
             if phase == "data" or plan.op == "_local_scalar_dense":
