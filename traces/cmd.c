@@ -20,6 +20,9 @@ static const struct command {
 	  "  --page SIZE  page traces: bytes of a page (\"4 KiB\")\n"
 	  "  --columns A,B,...   csv: names of the columns, where no first line tells\n"
 	  "\n"
+	  "What does not fit into memory lies in temporary files meanwhile (in TMPDIR): about a\n"
+	  "third of the size of a dense profile.\n"
+	  "\n"
 	  "  gmemsim trace import g10 BERT_Base-256 -o bert.gmt\n"
 	  "  gmemsim trace import jsonl job.jsonl.zst -o job.gmt\n" },
 	{ "info", "FILE...", "what a trace says about itself; reads no operations", tr_cmd_info,

@@ -98,7 +98,7 @@ int tr_spill_file(void)
 static void fail(struct tr_spill *s, const char *what, int err)
 {
 	gs_err("temporary file: %s: %s (TMPDIR says where it lies)", what, strerror(err));
-	s->err = -err;
+	s->err = -EIO;
 }
 
 static void write_out(struct tr_spill *s, const u8 *p, size_t n)

@@ -25,7 +25,7 @@ u64 tr_spill_count(const struct tr_spill *s);
 void tr_spill_rewind(struct tr_spill *s);
 /* The next one, there until the next call; NULL: there is none, or an error. */
 const void *tr_spill_next(struct tr_spill *s);
-/* 0 or -errno (said).  NULL is without error. */
+/* 0 or -EIO (said), so that several may be joined by |.  NULL is without error. */
 int tr_spill_err(const struct tr_spill *s);
 
 /* A file without a name.  A descriptor, or -1 and errno. */

@@ -7,8 +7,6 @@
  * An operator's operands belong to its kernels.  "External id" would be a
  * shorter way, but in most files it is not that of the operator.
  */
-#include <errno.h>
-
 #include "traces/kineto.h"
 
 static int by_thread_and_start(const void *x, const void *y)
@@ -100,7 +98,7 @@ void kn_init(struct kn *k, struct tr_build *b)
 	};
 }
 
-/* @with, which may be NULL, takes the place of a table that was read.  0 or -errno (said). */
+/* @with, which may be NULL, takes the place of a table that was read.  0 or -EIO (said). */
 static int replace(struct tr_spill **table, struct tr_spill *with)
 {
 	int ret = tr_spill_err(*table);
@@ -109,7 +107,7 @@ static int replace(struct tr_spill **table, struct tr_spill *with)
 	*table = with;
 	if (with)
 		tr_spill_rewind(with);
-	return ret ? ret : tr_spill_err(with);
+	return ret | tr_spill_err(with);
 }
 
 /* ---- launches and allocations, to operators -------------------------------- */
@@ -230,9 +228,7 @@ static int join_operators(struct kn *k)
 	}
 	free(s.open);
 	return replace(&k->ops, NULL) | replace(&k->launches, launches) |
-			       replace(&k->memory, memory)
-		       ? -EIO
-		       : 0;
+	       replace(&k->memory, memory);
 }
 
 /* ---- kernels, to launches -------------------------------------------------- */
@@ -258,7 +254,7 @@ static int join_work(struct kn *k)
 		}
 		tr_spill_put(work, &to);
 	}
-	return replace(&k->launches, NULL) | replace(&k->work, work) ? -EIO : 0;
+	return replace(&k->launches, NULL) | replace(&k->work, work);
 }
 
 static int steps_by_time(const void *x, const void *y)
@@ -270,11 +266,14 @@ static int steps_by_time(const void *x, const void *y)
 
 int kn_join(struct kn *k)
 {
+	int ret;
+
 	if (k->nsteps)
 		qsort(k->steps, k->nsteps, sizeof(*k->steps), steps_by_time);
 	tr_spill_rewind(k->ops);
 	tr_spill_rewind(k->launches);
 	tr_spill_rewind(k->memory);
 	tr_spill_rewind(k->work);
-	return join_operators(k) || join_work(k) ? -EIO : 0;
+	ret = join_operators(k);
+	return ret ? ret : join_work(k);
 }

@@ -384,9 +384,7 @@ static void device_property(struct kn *k, const struct tr_tree *t)
 static int table_err(const struct kn *k)
 {
 	return tr_spill_err(k->ops) | tr_spill_err(k->launches) | tr_spill_err(k->work) |
-			       tr_spill_err(k->memory)
-		       ? -EIO
-		       : 0;
+	       tr_spill_err(k->memory);
 }
 
 static int element(void *to, const char *list, const struct tr_tree *t)
