@@ -5,7 +5,7 @@
  * tr_kineto_read.c keeps of each event what a replay needs; tr_kineto_join.c finds
  * which operator launched which kernel; tr_kineto_derive.c derives operands.  Tables
  * of events are sorted and merged in temporary files.  Memory goes with operators
- * that work and with allocations: 100 MB for a file of 1 GB with a kernel in 800 bytes.
+ * that work and with allocations: 110 MB for a file of 1 GB with a kernel in 800 bytes.
  */
 #ifndef TR_KINETO_H
 #define TR_KINETO_H
