@@ -226,7 +226,7 @@ static int check_touch(struct tr_check *c, const struct gs_touch *t)
 /* One look at each; what is wrong is found out afterwards. */
 static bool touches_are_good(const struct tr_check *c, const struct gs_touch *t, u32 n)
 {
-	for (const struct gs_touch *end = t + n; t < end; t++) {
+	for (u32 i = 0; i < n; i++, t++) { /* without any @t may be NULL */
 		u32 chunk = t->tensor / CHUNK;
 		const struct row *row;
 
