@@ -151,13 +151,18 @@ static void math_back(struct gen *g, struct gen_node *n)
 	give_parts(g, n, dq, dk, dv);
 }
 
-/* Rows of the model to heads; @i-th third where q, k and v are one value. */
-static struct gen_val *to_heads(struct gen *g, struct gen_val *x, u64 elems, u32 i, u32 of)
+/*
+ * Rows of the model to heads: @elems of @x from @from on, keys and values repeated for
+ * the heads that share them.
+ */
+static struct gen_val *to_heads(struct gen *g, const struct gen_attn *a, struct gen_val *x,
+				u64 from, u64 elems)
 {
-	struct gen_val *out = gen_tmp(g, g->dtype, elems, "clone");
+	struct gen_val *out = gen_tmp(g, g->dtype, q_elems(a), "clone");
+	u64 size = gen_dtype_bytes(x->dtype);
 
 	gen_k(g, "aten.clone", GS_COPY, 0);
-	gen_touch_part(g, x, of > 1 ? i * out->bytes : 0, gs_min(out->bytes, x->bytes), GS_READ);
+	gen_touch_part(g, x, from * size, elems * size, GS_READ);
 	gen_out(g, out);
 	gen_k_end(g);
 	return out;
@@ -166,9 +171,9 @@ static struct gen_val *to_heads(struct gen *g, struct gen_val *x, u64 elems, u32
 static struct gen_val *math(struct gen *g, const struct gen_attn *a, struct gen_val *q,
 			    struct gen_val *k, struct gen_val *v)
 {
-	u64 n_q = q_elems(a);
-	u32 of = k ? 1 : 3;
-	struct gen_val *hq = to_heads(g, q, n_q, 0, of), *hk = to_heads(g, k ? k : q, n_q, 1, of);
+	u64 n_q = q_elems(a), n_kv = kv_elems(a), at_k = k ? 0 : n_q, at_v = v ? 0 : n_q + n_kv;
+	struct gen_val *hq = to_heads(g, a, q, 0, n_q);
+	struct gen_val *hk = to_heads(g, a, k ? k : q, at_k, n_kv);
 	struct gen_val *s = gen_op(g, "aten.bmm", GS_GEMM, product_flops(a), hq, hk, square(a)),
 		       *hv, *o;
 	struct gen_node *n = gen_node(g, math_back, q, NULL);
@@ -180,7 +185,7 @@ static struct gen_val *math(struct gen *g, const struct gen_attn *a, struct gen_
 	gen_drop(g, hq);
 	gen_drop(g, hk);
 	s = weights(g, a, g->o.checkpoint == GEN_ATTN_AGAIN ? NULL : n, s);
-	hv = to_heads(g, v ? v : q, n_q, 2, of);
+	hv = to_heads(g, a, v ? v : q, at_v, n_kv);
 	gen_save(n, V, hv);
 	o = gen_op(g, "aten.bmm", GS_GEMM, product_flops(a), s, hv, n_q);
 	gen_drop(g, s);

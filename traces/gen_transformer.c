@@ -47,6 +47,8 @@ static int check_vision(const struct gen *g)
 {
 	u32 edge = g->o.image ? g->o.image : g->m.image;
 
+	if (g->m.head != GEN_CLASSES)
+		return refuse(g, "images (patch) are put into classes: head: classes");
 	if (edge < g->m.patch || !g->m.classes)
 		return refuse(g, "an image (--image) is a patch wide at least, and has a class");
 	if (g->o.phase == GEN_DECODE)

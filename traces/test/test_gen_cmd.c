@@ -52,6 +52,7 @@ static void wrong_usage_is_the_users_fault(void **state)
 		{ "--model gpt2 --batch 4 --microbatches 3", "must divide --batch" },
 		{ "--model llama-7b --batch 16777216 --seq 1048576", "more than 2^63 bytes" },
 		{ "--model resnet50 --batch 16777216 --image 100000", "more than 2^63 bytes" },
+		{ "--model vit-h --batch 100000 --parallel dp=2", "more than 16 TiB" },
 		{ "--model resnet50 --devices 2 --parallel tp", "by --parallel dp" },
 		{ "--model resnet50 --phase decode", "--phase train only" },
 		{ "--model bert-base --phase decode", "only causal networks decode" },
@@ -67,6 +68,20 @@ static void wrong_usage_is_the_users_fault(void **state)
 	}
 }
 
+/* Generate what is described by @rows below `model:`. */
+static int describe(const char *rows, const char *words)
+{
+	FILE *f = fopen("build/test_gen.yaml", "w");
+	char *line = gs_asprintf("--model build/test_gen.yaml %s", words);
+	int code;
+
+	fprintf(f, "model:\n  name: mine\n  %s\n", rows);
+	fclose(f);
+	code = gen(line);
+	free(line);
+	return code;
+}
+
 /* Own descriptions: what stands in the file, and what is said of it. */
 static void wrong_descriptions_are_refused(void **state)
 {
@@ -77,6 +92,8 @@ static void wrong_descriptions_are_refused(void **state)
 		  "block.heads must divide block.width" },
 		{ "vocab: 9\n  block: {count: 2, width: 64, heads: 4, kv_heads: 3, ffn: 256}",
 		  "block.kv_heads must divide" },
+		{ "patch: 16\n  block: {count: 2, width: 64, heads: 4, ffn: 256}",
+		  "head: classes" },
 		{ "family: cnn", "is no list of up to 8 numbers" },
 		{ "family: cnn\n  blocks: \"3, 0\"", "1 to 1000 bottlenecks" },
 		{ "family: cnn\n  blocks: \"3, 4000000000\"", "1 to 1000 bottlenecks" },
@@ -97,14 +114,23 @@ static void wrong_descriptions_are_refused(void **state)
 	};
 
 	for (size_t i = 0; i < GS_ARRAY_SIZE(files); i++) {
-		FILE *f = fopen("build/test_gen.yaml", "w");
-
-		fprintf(f, "model:\n  name: mine\n  %s\n", files[i][0]);
-		fclose(f);
-		assert_int_equal(gen("--model build/test_gen.yaml"), GS_EXIT_USER);
+		assert_int_equal(describe(files[i][0], ""), GS_EXIT_USER);
 		if (!strstr(err, files[i][1]))
 			fail_msg("%s: wanted '%s', got '%s'", files[i][0], files[i][1], err);
 	}
+	unlink("build/test_gen.yaml");
+}
+
+static void own_descriptions_are_made(void **state)
+{
+	/* one matrix for queries and for the keys that heads share */
+	assert_int_equal(describe("vocab: 9\n  position: rotary\n  block: {count: 1, width: 32, "
+				  "heads: 4, kv_heads: 2, ffn: 16, fused_qkv: true, bias: false}",
+				  "--batch 2 --seq 8 -o build/test_gen.gmt"),
+			 GS_EXIT_OK);
+	/* tables 2 x 288, norms 3 x 64, attention 32 x (32 + 2 x 16) + 1024, MLP 2 x 512 */
+	assert_non_null(strstr(out, ": 4864 parameters, "));
+	unlink("build/test_gen.gmt");
 	unlink("build/test_gen.yaml");
 }
 
@@ -140,6 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_usage_is_the_users_fault),
 		cmocka_unit_test(wrong_descriptions_are_refused),
+		cmocka_unit_test(own_descriptions_are_made),
 		cmocka_unit_test(help_teaches),
 		cmocka_unit_test(a_job_is_written),
 	};
