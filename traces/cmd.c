@@ -40,10 +40,13 @@ static const struct command {
 	  "  --json      as JSON lines, which `import jsonl` takes back (all of them)\n"
 	  "  --from N    begin with operation N, counted from 0\n"
 	  "  --count N   stop after N operations\n" },
-	{ "cut", "--iterations A-B | --time A-B FILE -o OUT.gmt", "a part of a trace", tr_cmd_cut,
+	{ "cut", "--iterations A-B | --time A-B | --precision P FILE -o OUT.gmt",
+	  "a part of a trace", tr_cmd_cut,
 	  "  --iterations A-B   iterations A to B, counted from 0; A alone is one\n"
 	  "  --time A-B         kernels that begin then, such as \"10 ms-25 ms\", by the\n"
 	  "                     durations that are recorded; pages by their times\n"
+	  "  --precision P      durations to P, such as \"0.1 %\", which takes a tenth off a\n"
+	  "                     recorded file; sums stay. By itself: of the whole trace\n"
 	  "\n"
 	  "What is alive where the part begins is allocated before it.\n" },
 	{ "merge", "FILE FILE... -o OUT.gmt", "jobs of one device each, side by side", tr_cmd_merge,

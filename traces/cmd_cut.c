@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * cmd_cut.c - `gmemsim trace cut`: some iterations, or a window of time
+ * cmd_cut.c - `gmemsim trace cut`: some iterations, a window of time, or fewer digits
  *
  * What is alive where the part begins is allocated in front of it, as it was.
  */
@@ -13,6 +13,7 @@
 #include "sim/result.h"
 #include "traces/cmd.h"
 #include "traces/relabel.h"
+#include "traces/round.h"
 #include "traces/segments.h"
 #include "traces/trace.h"
 
@@ -36,6 +37,7 @@ struct cut {
 	struct tr_segments segments;
 	struct tr_relabel relabel;
 	struct tr_clock clock;
+	struct tr_round round;
 	u32 next_tensor, next_iteration;
 	u32 iteration; /* that is read, plus 1 */
 	bool begun, ended;
@@ -46,6 +48,7 @@ static int put(struct cut *c, struct gs_op *op)
 {
 	int ret;
 
+	tr_round(&c->round, op);
 	op->index = c->nops++;
 	ret = tr_writer_put(c->w, op);
 	if (ret == -EINVAL)
@@ -221,12 +224,18 @@ static int check_range(const struct cut *c)
 	return -EINVAL;
 }
 
-static struct tr_writer *new_writer(const struct gs_job *j, const char *out)
+static struct tr_writer *new_writer(const struct cut *c, const char *out)
 {
-	struct tr_meta meta = { j->name,	 j->framework, j->source,   j->recorded,
+	const struct gs_job *j = &c->src->job;
+	char *recorded = c->round.ppm ? gs_asprintf("%s%sdurations rounded to %g %%", j->recorded,
+						    *j->recorded ? "; " : "", c->round.ppm / 1e4)
+				      : gs_strdup(j->recorded);
+	struct tr_meta meta = { j->name,	 j->framework, j->source,   recorded,
 				j->device_names, j->ndevices,  j->page_hint };
+	struct tr_writer *w = tr_writer_new(out, &meta);
 
-	return tr_writer_new(out, &meta);
+	free(recorded);
+	return w;
 }
 
 /* The part of c->src is in c->w, or that is gone; c->src is closed. */
@@ -236,7 +245,7 @@ static int write_part(struct cut *c, const char *out)
 
 	tr_relabel_init(&c->relabel, &c->next_tensor);
 	if (!ret) {
-		c->w = new_writer(&c->src->job, out);
+		c->w = new_writer(c, out);
 		ret = c->w ? cut(c) : -EIO;
 	}
 	if (ret)
@@ -288,10 +297,11 @@ int tr_cmd_cut(int argc, char **argv)
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' },
 						 { "iterations", required_argument, NULL, 'i' },
 						 { "time", required_argument, NULL, 't' },
+						 { "precision", required_argument, NULL, 'p' },
 						 { 0 } };
-	struct cut c = { 0 };
+	struct cut c = { .by_time = true, .to = U64_MAX };
 	const char *out = NULL, *range = NULL;
-	int opt, bad;
+	int opt, bad = 0;
 	bool time = false;
 
 	while ((opt = getopt_long(argc, argv, ":ho:", options, NULL)) != -1) {
@@ -299,6 +309,11 @@ int tr_cmd_cut(int argc, char **argv)
 			out = optarg;
 			continue;
 		}
+		if (opt == 'p' && !tr_round_parse(optarg, &c.round.ppm))
+			return tr_cmd_usage("cut", "--precision '%s': want 0.0001 %% to %d %%",
+					    optarg, TR_ROUND_MAX / 10000);
+		if (opt == 'p')
+			continue;
 		if (opt != 'i' && opt != 't')
 			return tr_cmd_option("cut", opt, argv);
 		if (range)
@@ -306,9 +321,10 @@ int tr_cmd_cut(int argc, char **argv)
 		range = optarg;
 		time = opt == 't';
 	}
-	if (!range)
+	if (!range && !c.round.ppm)
 		return tr_cmd_usage("cut", "one of --iterations and --time is wanted");
-	bad = parse_range(&c, range, time);
+	if (range)
+		bad = parse_range(&c, range, time);
 	if (bad)
 		return bad;
 	if (argc - optind != 1 || !out)

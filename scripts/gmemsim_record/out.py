@@ -23,6 +23,35 @@ def open_out(path, meta):
     return (Gmt if path.endswith(".gmt") else Jsonl)(path, meta)
 
 
+class Rounded:
+    """Durations to @precision (0.001: 0.1 %), as `gmemsim trace cut --precision` does: to
+    multiples of a power of two of ns. What one loses goes to later ones, so sums stay."""
+
+    def __init__(self, out, precision):
+        self.out, self.precision, self.owed = out, precision, {}
+        self.size, self.close, self.drop = out.size, out.close, out.drop
+
+    def put(self, row):
+        if row.get("ns"):
+            key = row.get("dev", row["ev"])
+            row["ns"] = self.rounded(row["ns"], key)
+        self.out.put(row)
+
+    def rounded(self, ns, key):
+        limit = int(ns * self.precision)
+        if limit < 1:
+            return ns
+        step = 1 << (2 * limit).bit_length() - 1
+        owed = self.owed.get(key, 0)
+        to = (ns + max(-step // 2, min(step // 2, owed)) + step // 2) // step * step
+        if to > ns + limit:
+            to -= step
+        elif to + limit < ns:
+            to += step
+        self.owed[key] = owed + ns - to
+        return to
+
+
 def discard(f, path):
     try:
         f.close()

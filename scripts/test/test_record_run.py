@@ -4,11 +4,13 @@
 import glob
 import json
 import os
+import random
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 import torch_runs
@@ -18,6 +20,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.join(HERE, "..", "..")
 RECORDER = os.path.join(ROOT, "scripts", "record_torch.py")
 GMT = os.path.join(ROOT, "traces", "gmt.py")
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+from gmemsim_record import out as record_out  # noqa: E402
 GMEMSIM = os.environ.get("GMEMSIM", os.path.join(ROOT, "build", "gmemsim"))
 
 
@@ -304,6 +308,28 @@ class Control(unittest.TestCase):
         self.assertEqual(excess(mine, told, 200), [2000, -50, -200])
         self.assertEqual(excess(mine, [], 200), [0, 0, 0])
         self.assertEqual(excess([*mine[:2], (8000, 8000, 3)], told, 200), [-50] * 3)
+
+
+class Precision(unittest.TestCase):
+    def test_is_said_in_the_trace(self):
+        r = Run(TRAIN + "for i in range(4): iteration()", "--precision", "1%")
+        self.assertEqual(r.status, 0)
+        self.assertIn("durations rounded to 1 %", r.rows()[0]["recorded"])
+        for k in r.rows():
+            ns = k.get("ns", 0)                     # of at least 50 steps, a power of two each
+            self.assertEqual(ns % (1 << (ns // 101).bit_length()), 0, ns)
+
+    def test_durations_and_their_sums_stay_near(self):
+        rows, rng = [], random.Random(1)
+        sink = types.SimpleNamespace(put=rows.append, size=None, close=None, drop=None)
+        rounded, sums, longest = record_out.Rounded(sink, 0.001), {}, 0
+        for _ in range(5000):
+            ns, dev = rng.randrange(1 << rng.randrange(1, 40)), rng.randrange(2)
+            rounded.put({"ev": "kernel", "dev": dev, "ns": ns})
+            self.assertLessEqual(abs(rows[-1]["ns"] - ns), ns / 1000)
+            longest = max(longest, ns)
+            sums[dev] = sums.get(dev, 0) + ns - rows[-1]["ns"]
+            self.assertLessEqual(abs(sums[dev]), longest / 1000 * 2)
 
 
 class Limits(unittest.TestCase):

@@ -51,6 +51,7 @@ static void wrong_usage_is_the_users_fault(void **state)
 		{ "cut x", "one of --iterations and --time is wanted" },
 		{ "cut --iterations 2-1 x", "is empty" },
 		{ "cut --time 1-2 x", "1-2" },
+		{ "cut --precision 1 x", "want 0.0001 % to 10 %" },
 		{ "merge x", "two FILEs or more" },
 		{ "diff x", "two FILEs are wanted" },
 	};
@@ -105,6 +106,19 @@ static void info_shows_the_header(void **state)
 	contains(out, "  device       1: right\n");
 	contains(out, "  operations   2000: ");
 	contains(out, ".gmt 2.1, 1 frame, ");
+}
+
+static void a_rounded_trace_says_so(void **state)
+{
+	assert_int_equal(run("cut --precision 1% traces/sample/vit-small.gmt -o "
+			     "build/test_trace_cmd.gmt"),
+			 GS_EXIT_OK);
+	assert_int_equal(run("info build/test_trace_cmd.gmt"), GS_EXIT_OK);
+	contains(out, "CPU time; durations rounded to 1 %\n");
+	contains(out, "35.4 s at full residency");
+	assert_int_equal(run("diff build/test_trace_cmd.gmt traces/sample/vit-small.gmt"), 1);
+	contains(out, " operations differ, place by place; where counts differ");
+	contains(out, "\n  kernel ps ");
 }
 
 static void stat_counts(void **state)
@@ -275,6 +289,7 @@ int main(void)
 		cmocka_unit_test(every_command_has_help),
 		cmocka_unit_test(verify_says_ok_or_why_not),
 		cmocka_unit_test(info_shows_the_header),
+		cmocka_unit_test(a_rounded_trace_says_so),
 		cmocka_unit_test(stat_counts),
 		cmocka_unit_test(stat_tells_lives_and_distances),
 		cmocka_unit_test(cat_prints_one_line_an_operation),
