@@ -135,7 +135,8 @@ struct gen_param {
 	struct gen_val *grad;	/* of the whole w */
 	struct gen_val *gshard; /* zero: reduced */
 	struct gen_val *master, *m, *v;
-	bool sparse; /* rows are updated in backward; no gradient, no state */
+	bool sparse;  /* rows are updated in backward; no gradient, no state */
+	bool partial; /* sp: each device's gradient is that of its rows of x */
 };
 
 /* Parameters used together: a block.  The unit of gathering and reducing. */

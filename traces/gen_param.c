@@ -263,6 +263,8 @@ void gen_step(struct gen *g)
 		if (!grad)
 			continue;
 		g->grp = group_of(p);
+		if (p->partial)
+			gen_all_reduce(g, grad);
 		if (g->o.kernels == GEN_CUDA || zero(g) || p->master)
 			step_fused(g, p, grad);
 		else if (g->o.optimizer >= GEN_ADAM)

@@ -138,6 +138,14 @@ static void layer_attn(struct gen *g, struct gen_net *t, struct gen_layer *l)
 		l->ob = matrix(g, s, h, h, "h.%u.attn.c_proj.bias", i);
 }
 
+/* Under sp these have the gradient of one device's rows. */
+static void partial(const struct gen *g, struct gen_param **p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i])
+			p[i]->partial = g->s.sp;
+}
+
 static void layer_new(struct gen *g, struct gen_net *t, struct gen_layer *l, u32 i)
 {
 	const struct gen_model *m = &g->m;
@@ -160,6 +168,7 @@ static void layer_new(struct gen *g, struct gen_net *t, struct gen_layer *l, u32
 	l->down = matrix(g, s, h * f, h * t->ffn, "h.%u.mlp.c_proj.weight", i);
 	if (m->bias)
 		l->downb = matrix(g, s, h, h, "h.%u.mlp.c_proj.bias", i);
+	partial(g, (struct gen_param *[]){ l->n1w, l->n2w, l->n1b, l->n2b }, 4);
 }
 
 static void embed_new(struct gen *g, struct gen_net *t)
@@ -215,6 +224,7 @@ static void head_new(struct gen *g, struct gen_net *t)
 		t->fnw = gen_param_new(g, s, h, h, "ln_f.weight");
 		if (m->norm == GEN_LAYER_NORM)
 			t->fnb = gen_param_new(g, s, h, h, "ln_f.bias");
+		partial(g, (struct gen_param *[]){ t->fnw, t->fnb }, 2);
 	}
 	if (m->head == GEN_CLASSES) {
 		t->head = gen_param_new(g, s, h * m->classes, h * m->classes, "head.weight");
