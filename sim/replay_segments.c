@@ -19,6 +19,7 @@
 
 #include "sim/replay_impl.h"
 
+/* Page accesses are mapped by their own addresses, and all that is there with them. */
 bool segments_told(const struct gs_job *job, const struct gs_workload_cfg *w)
 {
 	return job->bytes_reserved && !job->npages && w->layout == GS_LAYOUT_RECORDED;
