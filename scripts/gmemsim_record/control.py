@@ -8,7 +8,7 @@ bore the same part of it; where iterations are not alike, the median of what the
 """
 from statistics import median
 
-from .events import GAP, KERNEL
+from .events import GAP, KERNEL, of_host
 
 
 def excess(iterations, unwatched, probed):
@@ -23,8 +23,13 @@ def excess(iterations, unwatched, probed):
     return more if alike else [median(more)] * len(more)
 
 
+def takes_time(e):
+    """A kernel on the host; what a device takes is its own clock's."""
+    return e[0] == KERNEL and e[2] is None and not of_host(e[3], e[5])
+
+
 def host_ns(events):
-    return sum(e[1] for e in events if e[0] == GAP or (e[0] == KERNEL and e[2] is None))
+    return sum(e[1] for e in events if e[0] == GAP or takes_time(e))
 
 
 def relieved(events, operators, each, share):
@@ -32,7 +37,7 @@ def relieved(events, operators, each, share):
     left, out = round(each * operators), []
     for e in events:
         less = 0
-        if e[0] == KERNEL and e[2] is None:
+        if takes_time(e):
             less = round(each * share)
         elif e[0] == GAP:
             less = round(each * (1 - share) * e[3])
@@ -48,8 +53,8 @@ def shortened(events, ns):
     """Nothing takes less than no time: @ns that some could not bear go from the time between
     operators, then from all of them, each in proportion."""
     out = list(events)
-    for which in (GAP, KERNEL):
-        some = [i for i, e in enumerate(out) if e[0] == which and (which == GAP or e[2] is None)]
+    for kernels in (False, True):
+        some = [i for i, e in enumerate(out) if (takes_time(e) if kernels else e[0] == GAP)]
         total = sum(out[i][1] for i in some)
         take = min(ns, total)
         ns -= take

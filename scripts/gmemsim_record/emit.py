@@ -3,7 +3,8 @@
 own tensors and operators are left out: their memory is not the device's."""
 import torch
 
-from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT
+from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT, \
+    of_host
 
 CPU = torch.device("cpu")
 HOST = ("cpu", "meta")                              # types of device whose memory is not a device's
@@ -20,6 +21,7 @@ class Emitter:
     def reset(self):
         self.devices, self.index, self.host_is_device = [], {}, False
         self.streams, self.absent = {}, set()
+        self.unseen = 0                             # ns of kernels whose tensors are left out
         self.kernels = self.tensors = self.live = self.peak = self.flops = self.bytes = 0
         self.peak_by_kind, self.by_kind = {}, {}
         self.reserved, self.itself = {}, {}         # bytes by GPU: of the trace, PyTorch's own
@@ -96,6 +98,7 @@ class Emitter:
         a roofline knows that no device has work here."""
         if self.host_is_device:
             self.kernels += 1
+            ns, self.unseen = ns + self.unseen, 0
             self.out.put({"ev": "kernel", "name": "host.time", "class": "other", "dev": 0,
                           "stream": 0, "ns": ns, "flops": 0, "bytes": 1, "dtype": "other",
                           "phase": phase, "touch": []})
@@ -110,10 +113,11 @@ class Emitter:
         touches = [[s.t, spans[i], spans[i + 1], access]
                    for s, access, spans in ((owners[x], *rest) for x, *rest in work.touches)
                    if s.t is not None for i in range(0, len(spans), 2)]
-        if work.touches and not touches:
-            return
-        if self.host_is_device and (phase == "data" or work.name == "aten._local_scalar_dense"):
+        if self.host_is_device and of_host(work, phase):
             self.host(touches, ns)
+            return
+        if work.touches and not touches:
+            self.unseen += ns
             return
         dev = self.index[device]
         streams = self.streams.setdefault(dev, {})

@@ -10,3 +10,8 @@
   RESERVED  number of the GPU, bytes of its segments now, as PyTorch says
 """
 ALLOC, FREE, KERNEL, GAP, MARK, SEGMENT, RESERVED = range(7)
+
+
+def of_host(work, phase):
+    """Whether such a KERNEL is the host's own: its time is in the gap already."""
+    return phase == "data" or work.name == "aten._local_scalar_dense"

@@ -13,7 +13,8 @@ from torch.utils import _python_dispatch
 
 from .clock import Timer, now
 from .control import excess, host_ns, relieved, shortened
-from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT
+from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT, \
+    of_host
 from .flops import tensors_in
 from .mode import Mode
 from .ops import Plan
@@ -223,10 +224,10 @@ class Recorder(Mode):
                 timer.stop(place(device, made), ns)
                 if timer.device.type == "cuda" and self.segments.moved(timer.device.index):
                     self.segments_moved(at)
-            self.kernel(self.works.of(plan, a, ins, held, made, outs),
-                        [*held, *[s for _, s in made]], ns, timer, phase)
-            if phase == "data" or plan.op == "_local_scalar_dense":
-                self.gap += ns                      # the host's own work
+            work = self.works.of(plan, a, ins, held, made, outs)
+            self.kernel(work, [*held, *[s for _, s in made]], ns, timer, phase)
+            if of_host(work, phase):
+                self.gap += ns
         else:
             self.gap += ns
         if not loop.recording:
