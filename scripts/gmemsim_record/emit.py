@@ -3,8 +3,7 @@
 own tensors and operators are left out: their memory is not the device's."""
 import torch
 
-from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT, \
-    of_host
+from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT, of_host
 
 CPU = torch.device("cpu")
 HOST = ("cpu", "meta")                              # types of device whose memory is not a device's

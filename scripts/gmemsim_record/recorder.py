@@ -13,8 +13,7 @@ from torch.utils import _python_dispatch
 
 from .clock import Timer, now
 from .control import excess, host_ns, relieved, shortened
-from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT, \
-    of_host
+from .events import ALLOC, FREE, GAP, KERNEL, MARK, RESERVED, SEGMENT, of_host
 from .flops import tensors_in
 from .mode import Mode
 from .ops import Plan
