@@ -97,22 +97,14 @@ static void sort_batch(struct uvm_gpu *g)
 		}
 }
 
-/* Take the oldest entries of the ring, coalesce, sort; returns the CPU time. */
-static gs_time fetch(struct uvm_gpu *g)
+/* Up to @room entries of records into the batch; how many. */
+static u32 take_records(struct uvm_gpu *g, u32 room)
 {
-	const struct mm_uvm_params *p = g->u->p;
-	u32 old = (u32)gs_min(g->stale, p->batch_count), raw = old, distinct = 0;
 	struct uvm_record *rec;
+	u32 raw = 0;
 
-	g->batch++;
-	g->nentries = g->next = 0;
-	g->copied = 0;
-	g->throttled = false;
-	g->fetched = gs_now(g->u->mm.sim);
-	g->batches_in_service++;
-	g->stale -= old;
 	list_for_each_entry(rec, &g->ring, link) {
-		u32 n = gs_min(rec->npending, p->batch_count - raw);
+		u32 n = gs_min(rec->npending, room - raw);
 		struct uvm_entry *e;
 
 		if (!n)
@@ -130,6 +122,31 @@ static gs_time fetch(struct uvm_gpu *g)
 			bits_set(&e->faulted, &take);
 		}
 	}
+	return raw;
+}
+
+/*
+ * Take the oldest entries of the ring, coalesce, sort; returns the CPU time.
+ * Stale ones came before those that wait; but where they filled a whole batch,
+ * the ones left or come since did not.
+ */
+static gs_time fetch(struct uvm_gpu *g)
+{
+	const struct mm_uvm_params *p = g->u->p;
+	u32 old = g->passed_over ? 0 : (u32)gs_min(g->stale, p->batch_count), raw, distinct = 0;
+
+	g->batch++;
+	g->nentries = g->next = 0;
+	g->copied = 0;
+	g->throttled = false;
+	g->fetched = gs_now(g->u->mm.sim);
+	g->batches_in_service++;
+	raw = take_records(g, p->batch_count - old);
+	if (g->passed_over)
+		old = (u32)gs_min(g->stale, p->batch_count - raw);
+	g->passed_over = old && !raw;
+	raw += old;
+	g->stale -= old;
 	for (u32 i = 0; i < g->nentries; i++)
 		distinct += bits_count(&g->entries[i].faulted);
 	sort_batch(g);

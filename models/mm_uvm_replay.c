@@ -161,9 +161,9 @@ void uvm_replay(struct uvm_gpu *g)
 	}
 	g->echo = 0;
 	g->at_once = false;
-	if (flushes_all(g))
-		g->stale = 0;
-	g->stale += echo; /* they came during this batch */
+	if (p->replay_policy == UVM_REPLAY_BATCH_FLUSH)
+		g->stale = 0; /* what a full batch left of them too */
+	g->stale += echo;     /* they came during this batch */
 	g->phase = UVM_IDLE;
 	if (settle_all(g, NULL)) {
 		g->u->stats.refaults++;

@@ -31,6 +31,13 @@ for type in ideal uvm; do
 	run --set manager.type=$type >/dev/null
 	verdict $? "$type runs two devices"
 done
+# More accesses wait than a batch has room for: duplicates must not keep them from their turn.
+for policy in block batch batch_flush once; do
+	timeout 120 "$program" run configs/exp/single.yaml --trace "gen:gpt2 --batch 2 --seq 64 --parallel dp=2" \
+		--set device.count=2 --set manager.type=uvm --set manager.uvm.perf_fault_replay_policy=$policy \
+		--json --quiet 2>/dev/null | grep -q total_ps
+	verdict $? "uvm shares gradients between two devices, replay policy $policy"
+done
 for variant in gmem-23.09 gmem-olk66; do
 	message=$(run --set manager.variant=$variant)
 	[ $? = 1 ] && grep -q "$variant has one device in an address space" <<<"$message"
