@@ -174,7 +174,6 @@ struct uvm_gpu { /* one servicer, one pool of chunks, one calling thread */
 	u32 raw, repeated; /* entries of the batch; those of a page of another one */
 	u32 stale;	   /* entries in the buffer that nobody waits for */
 	u32 echo;	   /* accesses replayed although their entries are in the buffer */
-	bool passed_over;  /* the last batch was of stale entries only */
 	bool at_once;	   /* there are entries that somebody waits for */
 	gs_time fetched;   /* the batch */
 	gs_time copied;	   /* its last copy arrives */

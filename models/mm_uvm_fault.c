@@ -133,7 +133,8 @@ static u32 take_records(struct uvm_gpu *g, u32 room)
 static gs_time fetch(struct uvm_gpu *g)
 {
 	const struct mm_uvm_params *p = g->u->p;
-	u32 old = g->passed_over ? 0 : (u32)gs_min(g->stale, p->batch_count), raw, distinct = 0;
+	bool passed_over = g->raw && !g->nentries;
+	u32 old = passed_over ? 0 : (u32)gs_min(g->stale, p->batch_count), raw, distinct = 0;
 
 	g->batch++;
 	g->nentries = g->next = 0;
@@ -142,9 +143,8 @@ static gs_time fetch(struct uvm_gpu *g)
 	g->fetched = gs_now(g->u->mm.sim);
 	g->batches_in_service++;
 	raw = take_records(g, p->batch_count - old);
-	if (g->passed_over)
+	if (passed_over)
 		old = (u32)gs_min(g->stale, p->batch_count - raw);
-	g->passed_over = old && !raw;
 	raw += old;
 	g->stale -= old;
 	for (u32 i = 0; i < g->nentries; i++)
