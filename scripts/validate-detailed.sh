@@ -9,20 +9,10 @@ set -eu
 cd "$(dirname "$0")/.."
 program=${1:?usage: validate-detailed.sh PROGRAM [OUT]}
 out=${2:-results/validate}
-data=${GMEMSIM_DATA:-../shared/data}/g10
-if [ ! -f "$data/published.csv" ]; then
-	echo "skipped: no $data/published.csv (GMEMSIM_DATA may point to the folder above it)"
-	exit 0
-fi
-[ "$out" = results/validate ] || { echo "validate-detailed.sh: the sweeps look for traces in results/validate" >&2; exit 2; }
+. scripts/validate-lib.sh
 
 start=$(date +%s)
-mkdir -p "$out/traces"
-for net in $(sed -n 's|.*/traces/\(.*\)\.gmt.*|\1|p' configs/exp/g10/detailed*.yaml | sort -u); do
-	[ "$out/traces/$net.gmt" -nt "$data/$net/kernels.config" ] && [ "$out/traces/$net.gmt" -nt "$program" ] && continue
-	"$program" trace import g10 "$data/$net" -o "$out/traces/$net.gmt" >/dev/null 2>"$out/import.log" ||
-		{ cat "$out/import.log" >&2; exit 1; }
-done
+networks configs/exp/g10/detailed*.yaml
 for figure in ${FIGURES:-15 16 18}; do
 	case $figure in
 	15) name=detailed ;;

@@ -10,20 +10,10 @@ set -eu
 cd "$(dirname "$0")/.."
 program=${1:?usage: validate.sh PROGRAM [OUT]}
 out=${2:-results/validate}
-data=${GMEMSIM_DATA:-../shared/data}/g10
-if [ ! -f "$data/published.csv" ]; then
-	echo "skipped: no $data/published.csv (GMEMSIM_DATA may point to the folder above it)"
-	exit 0
-fi
-[ "$out" = results/validate ] || { echo "validate.sh: the sweeps look for traces in results/validate" >&2; exit 2; }
+. scripts/validate-lib.sh
 
 start=$(date +%s)
-mkdir -p "$out/traces"
-for net in $(sed -n 's|.*/traces/\(.*\)\.gmt.*|\1|p' configs/exp/g10/fig*.yaml | sort -u); do
-	[ "$out/traces/$net.gmt" -nt "$data/$net/kernels.config" ] && [ "$out/traces/$net.gmt" -nt "$program" ] && continue
-	"$program" trace import g10 "$data/$net" -o "$out/traces/$net.gmt" >/dev/null 2>"$out/import.log" ||
-		{ cat "$out/import.log" >&2; exit 1; }
-done
+networks configs/exp/g10/fig*.yaml
 for config in configs/exp/g10/fig*.yaml; do
 	figure=$(basename "$config" .yaml)
 	rm -rf "${out:?}/$figure"
